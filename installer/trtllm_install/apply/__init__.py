@@ -1,0 +1,1 @@
+"""The only writer: journal first, then the change, receipt last."""

@@ -1,0 +1,1 @@
+"""Turns untrusted YAML into model values, once."""

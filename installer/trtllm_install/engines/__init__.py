@@ -1,0 +1,1 @@
+"""Finds, and for a simulation lays down, the engine."""

@@ -1,0 +1,123 @@
+"""What the rest of the tool may ask of the machine; nothing else touches it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One path as it is on the host; symbolic links are never followed."""
+
+    kind: Literal["file", "directory", "link", "other"]
+    mode: int  # permission bits, 0o7777
+    owner: str  # user name, or the number as text where no name is known
+    group: str
+    size: int  # bytes
+    target: str = ""  # where a link points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A command that ended."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    body: bytes
+
+
+class Host(Protocol):
+    """The one door. Paths are absolute, as the installed host sees them.
+
+    Every method raises HostError (message in the house grammar) when the machine
+    refuses; reading what is not there returns None instead.
+    """
+
+    # reading -----------------------------------------------------------------
+    def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
+        """Return the bytes of a regular file (``limit`` of them from ``offset``), None if absent."""
+
+    def look(self, path: str) -> Entry | None:
+        """Return what is at ``path`` itself (lstat), None if nothing is."""
+
+    def resolve(self, path: str) -> str:
+        """Return ``path`` with every symbolic link followed (realpath)."""
+
+    def names_in(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in a folder, empty if there is no such folder."""
+
+    def which(self, program: str) -> str | None:
+        """Return the absolute path of a program on root's standard path, None if absent."""
+
+    def environment(self, name: str) -> str | None:
+        """Return a variable of the caller's environment."""
+
+    def is_root(self) -> bool:
+        """Tell whether the caller may write to the host."""
+
+    def home_of(self, user: str) -> str | None:
+        """Return the home folder of a user, None if there is no such user."""
+
+    def account_exists(self, user: str) -> bool:
+        """Tell whether a user exists."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back."""
+
+    # acting on the outside ---------------------------------------------------
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 30.0,
+        environment: Mapping[str, str] | None = None,
+        stdin: str = "",
+    ) -> Completed:
+        """Run a command (no shell) and return how it ended, whatever its code.
+
+        Raises HostError when it cannot be started or outlives ``timeout`` seconds;
+        then it and its process group have been ended.
+        """
+
+    def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        timeout: float = 5.0,
+        unix_socket: str | None = None,
+    ) -> Answer:
+        """Make one HTTP request; any status is an answer. HostError when none came."""
+
+    def can_bind(self, address: str, port: int) -> bool:
+        """Tell whether a TCP port is free, by binding it without SO_REUSEADDR."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait between two looks at a condition."""
+
+    # writing (apply and receipts only) ---------------------------------------
+    def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+        """Replace a file atomically: unique temporary name, fsync, chown, rename, fsync of the folder."""
+
+    def make_directory(self, path: str, *, mode: int, owner: str) -> None:
+        """Make one folder, or give an existing one this mode and owner."""
+
+    def make_link(self, path: str, target: str) -> None:
+        """Make or atomically replace a symbolic link."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or an empty folder; absent is fine."""
+
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        """Hold an exclusive lock; raises Locked naming the holder's pid, age and command."""

@@ -1,0 +1,1 @@
+"""Pure checks: facts and desire in, findings out."""

@@ -1,0 +1,1 @@
+"""trtllm-supervise: gate, probe, drain, classify, back off."""

@@ -1,0 +1,1 @@
+"""Frozen values, names, layout, states, errors; imports nothing of ours."""

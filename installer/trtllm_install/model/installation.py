@@ -1,0 +1,73 @@
+"""What is to be served on this host: a profile with the site's changes applied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trtllm_install.model import layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which values of a request's ``model`` go to an instance; compared without case."""
+
+    ids: tuple[str, ...]  # exact names, the model id first
+    contains: tuple[str, ...] = ()  # substrings, tried after every exact name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One ``trtllm-serve`` process."""
+
+    name: str
+    model: str  # the id clients send, for example "nvidia/Qwen3-30B-A3B-FP4"
+    weights: str  # absolute folder of the checkpoint
+    host: str
+    port: int
+    backend: str
+    engine_config: str  # file name under /etc/trtllm/engine
+    engine_overrides: Mapping[str, object] = field(default_factory=dict)  # from the site file
+    arguments: tuple[str, ...] = ()  # further arguments for trtllm-serve
+    gpus: tuple[str, ...] = ()  # indices or UUIDs; empty = all that the driver shows
+    after: tuple[str, ...] = ()  # instances that must be healthy first
+    route: Route
+
+    @property
+    def engine_config_path(self) -> str:
+        """Where the engine reads its YAML."""
+        if self.engine_overrides:
+            return f"{layout.ENGINE_CONFIGS}/{self.name}.site.yaml"
+        return f"{layout.ENGINE_CONFIGS}/{self.engine_config}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The one port in front of several instances."""
+
+    host: str
+    port: int
+    first_byte_s: int = 1800  # longest silence of an engine that is still working
+    body_limit_mib: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Everything that is wanted on this host."""
+
+    profile: str
+    engine_version: str
+    weights_dir: str
+    instances: tuple[Instance, ...]  # in start order
+    proxy: Proxy | None
+    supervisor: str  # "systemd" or "supervisord"
+    simulate: bool = False
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Names of everything a supervisor starts, in start order."""
+        return tuple(i.name for i in self.instances) + (("proxy",) if self.proxy else ())
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Address and port that clients use."""
+        front = self.proxy or self.instances[0]
+        return front.host, front.port

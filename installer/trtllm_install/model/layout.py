@@ -1,0 +1,64 @@
+"""Every path on the host; minted here and nowhere else."""
+
+from typing import Final
+
+TOOL: Final = "/opt/trtllm/tool"
+COMMAND_LINK: Final = "/usr/local/bin/trtllm-install"
+ENGINES: Final = "/opt/trtllm/engines"
+ENGINE_CURRENT: Final = "/opt/trtllm/engines/current"
+
+ETC: Final = "/etc/trtllm"
+SITE_FILE: Final = "/etc/trtllm/site.yaml"
+PROFILES: Final = "/etc/trtllm/profiles"
+ENGINE_CONFIGS: Final = "/etc/trtllm/engine"
+INSTANCES: Final = "/etc/trtllm/instances"
+PROXY: Final = "/etc/trtllm/proxy"
+SUPERVISORD_CONF: Final = "/etc/trtllm/supervisord.conf"
+
+UNITS: Final = "/etc/systemd/system"
+TARGET: Final = "trtllm.target"
+TMPFILES: Final = "/etc/tmpfiles.d/trtllm.conf"
+
+STATE: Final = "/var/lib/trtllm"
+RECEIPT: Final = "/var/lib/trtllm/receipt.json"
+JOURNAL: Final = "/var/lib/trtllm/journal"
+SIMULATED_WEIGHTS: Final = "/var/lib/trtllm/simulated/model_weights"
+LOGS: Final = "/var/log/trtllm"
+
+RUN: Final = "/run/trtllm"
+PROXY_ADMIN_SOCKET: Final = "/run/trtllm/proxy-admin.sock"
+SUPERVISORD_SOCKET: Final = "/run/trtllm/supervisord.sock"
+SUPERVISORD_PID: Final = "/run/trtllm/supervisord.pid"
+LOCK: Final = "/run/lock/trtllm-install.lock"
+
+USER: Final = "trtllm"
+
+
+def trtllm_serve() -> str:
+    """Path of the engine's server program, whichever engine is current."""
+    return f"{ENGINE_CURRENT}/bin/trtllm-serve"
+
+
+def supervise() -> str:
+    """Path of the launcher, main process of every unit."""
+    return f"{TOOL}/bin/trtllm-supervise"
+
+
+def launch_spec(name: str) -> str:
+    """Path of what the launcher of ``name`` is told to run."""
+    return f"{INSTANCES}/{name}.json"
+
+
+def live_state(name: str) -> str:
+    """Path of the live state that the launcher of ``name`` writes."""
+    return f"{RUN}/{name}.json"
+
+
+def instance_state(name: str) -> str:
+    """Folder that ``name`` keeps between starts: crash history and caches."""
+    return f"{STATE}/{name}"
+
+
+def unit(name: str) -> str:
+    """Name of the systemd unit of an instance or of the proxy."""
+    return f"trtllm-{name}.service"

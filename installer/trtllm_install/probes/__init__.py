@@ -1,0 +1,1 @@
+"""Probes read one thing of the host each and have no opinion."""

@@ -1,0 +1,1 @@
+"""Finds the proxy binary and proves what it serves."""

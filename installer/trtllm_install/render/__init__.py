@@ -1,0 +1,1 @@
+"""Pure: installation in, file texts out."""
