@@ -45,7 +45,7 @@ class Host(Protocol):
 
     # reading -----------------------------------------------------------------
     def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
-        """Return the bytes of a regular file (``limit`` of them from ``offset``), None if absent."""
+        """Return a file's bytes (``limit`` of them from ``offset``), None if absent."""
 
     def look(self, path: str) -> Entry | None:
         """Return what is at ``path`` itself (lstat), None if nothing is."""
@@ -108,7 +108,7 @@ class Host(Protocol):
 
     # writing (apply and receipts only) ---------------------------------------
     def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
-        """Replace a file atomically: unique temporary name, fsync, chown, rename, fsync of the folder."""
+        """Replace a file atomically and durably: old or new after a power cut, never between."""
 
     def make_directory(self, path: str, *, mode: int, owner: str) -> None:
         """Make one folder, or give an existing one this mode and owner."""

@@ -43,6 +43,12 @@ class PreflightFailed(InstallError):
     exit_code = ExitCode.PREFLIGHT_FAILED
 
 
+class EditsKept(InstallError):
+    """Edited files are in the way, and the operator asked to be told instead."""
+
+    exit_code = ExitCode.EDITS_KEPT
+
+
 class ApplyFailed(InstallError):
     """A change failed and everything before it was undone."""
 

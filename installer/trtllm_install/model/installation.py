@@ -24,12 +24,17 @@ class Instance:
     host: str
     port: int
     backend: str
-    engine_config: str  # file name under /etc/trtllm/engine
+    engine_config: str  # file name under /etc/trtllm/engine; empty = none
     engine_overrides: Mapping[str, object] = field(default_factory=dict)  # from the site file
     arguments: tuple[str, ...] = ()  # further arguments for trtllm-serve
     gpus: tuple[str, ...] = ()  # indices or UUIDs; empty = all that the driver shows
     after: tuple[str, ...] = ()  # instances that must be healthy first
     route: Route
+
+    @property
+    def reads_config(self) -> bool:
+        """Tell whether the engine is given a YAML file at all."""
+        return bool(self.engine_config or self.engine_overrides)
 
     @property
     def engine_config_path(self) -> str:

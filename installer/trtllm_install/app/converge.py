@@ -1,0 +1,164 @@
+"""What is wanted against what is there: the plan, and carrying it out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from trtllm_install import __version__
+from trtllm_install.app.desired import desired_tree, see_tree
+from trtllm_install.app.observe import Judged
+from trtllm_install.app.options import Options
+from trtllm_install.app.prepare import Wanted
+from trtllm_install.app.prove import endpoint_url
+from trtllm_install.app.reporter import Reporter
+from trtllm_install.app.services import read_live
+from trtllm_install.apply.transaction import apply_all, recover
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.desired import Desired, content_digest
+from trtllm_install.model.errors import EditsKept, GateFailed, HostError
+from trtllm_install.model.receipt import OwnedFile, Receipt
+from trtllm_install.model.tree import Action, Plan, ServiceAction, ServiceChange, Tree
+from trtllm_install.plan.files import offered_files
+from trtllm_install.plan.services import fingerprints, plan_services
+from trtllm_install.plan.tree import plan_tree
+from trtllm_install.proxy.generation import await_generation
+from trtllm_install.receipts.store import write_receipt
+from trtllm_install.supervisors.protocol import Supervisor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A plan together with everything it was made from."""
+
+    wanted: Wanted
+    desired: Desired
+    tree: Tree
+    receipt: Receipt | None
+    plan: Plan
+
+
+def undo_what_was_cut_off(host: Host, reporter: Reporter) -> None:
+    """Undo the changes of a run that was killed; raises NotUndone when the machine refuses."""
+    if undone := recover(host):
+        reporter.note(f"a run that was cut off had begun {undone} changes; they are undone")
+
+
+def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Options) -> Step:
+    """Return what ``install`` will do; reads only. Raises EditsKept with --on-conflict fail."""
+    wanted, receipt = judged.wanted, judged.receipt
+    desired = desired_tree(wanted, judged.facts, receipt, options.engine_path)
+    tree = see_tree(host, desired, receipt)
+    changes = plan_tree(
+        desired, tree, receipt, "replace" if options.on_conflict == "replace" else "keep"
+    )
+    kept = [change.path for change in changes if not change.writes]
+    if kept and options.on_conflict == "fail":
+        raise EditsKept(
+            f"cannot go on: edited here: {', '.join(kept)}",
+            hint="trtllm-install plan shows the differences; then --on-conflict keep or replace",
+        )
+    now = fingerprints(desired, tree, changes)
+    if options.start:
+        known = dict.fromkeys([s.name for s in desired.services])
+        known.update(dict.fromkeys(receipt.services if receipt else ()))
+        running = supervisor.running(tuple(known))
+        services = plan_services(desired, now, receipt, running)
+    else:
+        services, now = (), dict(receipt.services) if receipt else {}
+    plan = Plan(changes=changes, services=services, fingerprints=now)
+    return Step(wanted=wanted, desired=desired, tree=tree, receipt=receipt, plan=plan)
+
+
+def carry_out(
+    host: Host, supervisor: Supervisor, step: Step, reporter: Reporter
+) -> dict[str, int | None]:
+    """Write the files as one transaction, then touch the services, in order.
+
+    Returns the launcher pids that a restart replaces. Raises ApplyFailed, Interrupted or
+    NotUndone as ``apply_all`` does, and GateFailed when the supervisor refuses an order:
+    then everything is installed and the next run starts what is left.
+    """
+    if not step.plan.count:
+        return {}
+    reporter.phase("apply the plan")
+    _touch(supervisor, step.plan.stopping, reporter)  # while its unit still has a name
+    before = step.receipt.services if step.receipt else {}
+    receipt = made_receipt(step)
+    apply_all(
+        host,
+        step.plan.changes,
+        told=reporter.change,
+        # What runs still runs with the old inputs, and a crash must not make us forget it.
+        finish=lambda: write_receipt(host, replace(receipt, services=before)),
+    )
+    starting = step.plan.starting
+    if not starting:
+        return {}
+    restarted = [c.name for c in starting if c.action is ServiceAction.RESTART]
+    replaced = {live.name: live.pid for live in read_live(host, restarted)}
+    supervisor.activate()
+    _touch(supervisor, starting, reporter)
+    write_receipt(host, receipt)
+    return replaced
+
+
+def await_reload(host: Host, step: Step) -> None:
+    """Return once the proxy answers with what was just written; raises GateFailed if not.
+
+    A routes.lua that the operator edited carries a generation of its own: then there is
+    nothing to ask for.
+    """
+    edited = any(c.path == f"{layout.PROXY}/routes.lua" for c in step.plan.kept)
+    touched = any(c.name == "proxy" for c in step.plan.starting)
+    if touched and not edited:
+        await_generation(host, step.desired.generation)
+
+
+def _touch(supervisor: Supervisor, changes: Sequence[ServiceChange], reporter: Reporter) -> None:
+    for change in changes:
+        try:
+            supervisor.carry_out(change)
+        except HostError as error:
+            raise GateFailed(
+                f"cannot {change.action.value} {change.name}: {error.message}", hint=error.hint
+            ) from error
+        reporter.service(change)
+
+
+def made_receipt(step: Step) -> Receipt:
+    """Return the receipt of the host once the plan is carried out."""
+    before, desired = step.receipt, step.desired
+    created = [c for c in step.plan.changes if c.action is Action.CREATE]
+    removed = {c.path for c in step.plan.changes if c.action is Action.REMOVE}
+    directories = {c.path for c in created if c.kind == "directory"}
+    accounts = {c.path for c in created if c.kind == "account"}
+    installation = step.wanted.installation
+    return Receipt(
+        generation=(before.generation if before else 0) + 1,
+        profile=installation.profile,
+        supervisor=installation.supervisor,
+        simulate=installation.simulate,
+        weights_dir=installation.weights_dir,
+        tool_version=__version__,
+        endpoint=endpoint_url(installation),
+        models=tuple(instance.model for instance in installation.instances),
+        order=installation.services,
+        files={
+            **{f.path: OwnedFile(digest=f.digest, template=f.template) for f in desired.files},
+            **_offered(step),
+        },
+        directories=tuple(
+            sorted(directories.union(before.directories if before else ()) - removed)
+        ),
+        links={link.path: link.target for link in desired.links},
+        accounts=tuple(sorted(accounts.union(before.accounts if before else ()))),
+        services=step.plan.fingerprints,
+    )
+
+
+def _offered(step: Step) -> dict[str, OwnedFile]:
+    """Files laid beside an edited one are ours too, and go when they are no longer needed."""
+    return {
+        path: OwnedFile(digest=content_digest(content), template="beside an edited file")
+        for path, content in offered_files(step.plan.changes).items()
+    }

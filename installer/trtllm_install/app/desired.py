@@ -1,0 +1,103 @@
+"""Facts and wishes to the tree that is wanted."""
+
+from posixpath import dirname
+
+from trtllm_install.app.prepare import Wanted
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.desired import Desired, File
+from trtllm_install.model.facts import Facts, ProxyBinary, SystemFacts, WeightsFacts
+from trtllm_install.model.receipt import Receipt
+from trtllm_install.model.tree import Seen, Tree
+from trtllm_install.plan.files import NEW_SUFFIX
+from trtllm_install.render.tree import Surroundings, render_tree
+from trtllm_install.simulator.program import engine_program
+from trtllm_install.simulator.weights import simulated_checkpoint
+
+_SIMULATED = f"{layout.ENGINES}/simulated"
+_CUDA_HOME = "/usr/local/cuda"
+
+
+def desired_tree(
+    wanted: Wanted, facts: Facts, receipt: Receipt | None, engine_path: str | None
+) -> Desired:
+    """Return everything that has to be on the host."""
+    proxy = facts.proxy if isinstance(facts.proxy, ProxyBinary) else None
+    system = facts.system if isinstance(facts.system, SystemFacts) else None
+    surroundings = Surroundings(
+        proxy_binary=proxy.path if proxy else "nginx",
+        proxy_kind=proxy.kind if proxy else "nginx",
+        proxy_modules=proxy.modules if proxy else (),
+        lua_path=proxy.lua_path if proxy else "",
+        lua_cpath=proxy.lua_cpath if proxy else "",
+        cuda_home=(system and system.cuda_home) or _CUDA_HOME,
+        engine_target=_engine_target(wanted, receipt, engine_path),
+        engine_configs=wanted.engine_configs,
+        extra_files=_simulated_files(wanted) if wanted.installation.simulate else (),
+        links_out={
+            name: tuple(sorted({dirname(path) for path in seen.links_out}))
+            for name, seen in facts.weights
+            if isinstance(seen, WeightsFacts)
+        },
+    )
+    return render_tree(wanted.installation, surroundings)
+
+
+def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:
+    """Return what is on the host at every path that a plan may speak of."""
+    paths = set(desired.paths)
+    paths |= {file.path + NEW_SUFFIX for file in desired.files}
+    paths |= {path for s in desired.services for path in (*s.inputs, *s.reload_inputs)}
+    accounts = {account.name for account in desired.accounts}
+    if receipt:
+        paths |= {*receipt.files, *receipt.links, *receipt.directories}
+        accounts |= set(receipt.accounts)
+    seen = {path: found for path in paths if (found := _see(host, path))}
+    return Tree(
+        paths=seen,
+        accounts=frozenset(name for name in accounts if host.account_exists(name)),
+    )
+
+
+def _see(host: Host, path: str) -> Seen | None:
+    entry = host.look(path)
+    if entry is None:
+        return None
+    content = (host.read(path) or b"") if entry.kind == "file" else b""
+    return Seen(
+        kind=entry.kind,
+        mode=entry.mode,
+        owner=entry.owner,
+        content=content,
+        target=entry.target,
+    )
+
+
+def _engine_target(wanted: Wanted, receipt: Receipt | None, engine_path: str | None) -> str:
+    """What ``current`` shall point to: the simulated engine, the one named, or as it was."""
+    if wanted.installation.simulate:
+        return _SIMULATED
+    if engine_path:
+        # bin/trtllm-serve of a virtual environment: its top folder is the engine.
+        return dirname(dirname(engine_path))
+    if receipt and not receipt.simulate:
+        return receipt.links.get(layout.ENGINE_CURRENT, "")
+    return ""
+
+
+def _simulated_files(wanted: Wanted) -> tuple[File, ...]:
+    """Return the simulated engine, and its checkpoints unless a real folder was named."""
+    program = File(
+        path=f"{_SIMULATED}/bin/trtllm-serve",
+        content=engine_program(f"{layout.TOOL}/bin/python3").encode(),
+        template="simulated engine",
+        mode=0o755,
+    )
+    if wanted.installation.weights_dir != layout.SIMULATED_WEIGHTS:
+        return (program,)
+    checkpoints = (
+        File(path=f"{i.weights}/{name}", content=content, template="simulated checkpoint")
+        for i in wanted.installation.instances
+        for name, content in simulated_checkpoint(i.model).items()
+    )
+    return (program, *checkpoints)

@@ -1,0 +1,68 @@
+"""Observe, judge, plan, apply, start, prove."""
+
+from dataclasses import dataclass
+
+from trtllm_install.app.converge import (
+    Step,
+    await_reload,
+    carry_out,
+    plan_step,
+    undo_what_was_cut_off,
+)
+from trtllm_install.app.gate import await_serving
+from trtllm_install.app.observe import Judged, look_at, refuse_errors
+from trtllm_install.app.options import Options
+from trtllm_install.app.prove import Proof, prove
+from trtllm_install.app.reporter import Live, Reporter
+from trtllm_install.app.services import supervisor_called
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.errors import NeedsRoot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """How an install ended."""
+
+    judged: Judged
+    step: Step
+    services: tuple[Live, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+
+
+def install(host: Host, options: Options, reporter: Reporter) -> Installed:
+    """Make the host what is wanted, and prove it.
+
+    Raises NeedsRoot, Locked, ConfigError or PreflightFailed with nothing changed,
+    ApplyFailed or Interrupted with every change undone, NotUndone, or GateFailed with
+    everything installed.
+    """
+    if not host.is_root():
+        raise NeedsRoot("cannot install: not root", hint="run the same command with sudo")
+    with host.lock(layout.LOCK):
+        undo_what_was_cut_off(host, reporter)
+        judged = look_at(host, options, reporter)
+        reporter.findings(judged.findings)
+        refuse_errors(judged)
+        wanted = judged.wanted.installation
+        supervisor = supervisor_called(wanted.supervisor, host)
+        step = plan_step(host, supervisor, judged, options)
+        reporter.planned(step.plan)
+        replaced = carry_out(host, supervisor, step, reporter)
+        if not options.start:
+            return Installed(judged=judged, step=step)
+        reporter.phase("start and wait until everything serves")
+        states = await_serving(
+            host,
+            supervisor,
+            wanted.services,
+            reporter,
+            timeout_s=options.timeout_s,
+            replaced=replaced,
+        )
+        if not step.plan.count:
+            return Installed(judged=judged, step=step, services=states)
+        await_reload(host, step)
+        reporter.phase("prove it with a completion from each model")
+        proofs = tuple(prove(host, wanted, reporter))
+        return Installed(judged=judged, step=step, services=states, proofs=proofs)

@@ -1,0 +1,65 @@
+"""The first half of the sentence: what is wanted, what is there, and whether it will do."""
+
+from dataclasses import dataclass
+
+from trtllm_install.app.options import Options
+from trtllm_install.app.prepare import Wanted, prepare
+from trtllm_install.app.reporter import Reporter
+from trtllm_install.host.protocol import Host
+from trtllm_install.judge.judge import judge
+from trtllm_install.model.errors import PreflightFailed
+from trtllm_install.model.facts import Facts
+from trtllm_install.model.findings import Finding, Severity, accepted
+from trtllm_install.model.receipt import Receipt
+from trtllm_install.probes.observe import observe
+from trtllm_install.receipts.store import read_receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is wanted, what was found, and every finding about the two."""
+
+    wanted: Wanted
+    facts: Facts
+    findings: tuple[Finding, ...]
+    receipt: Receipt | None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that stop an install: not accepted, and not the consequence of another."""
+        return tuple(
+            f for f in self.findings if f.severity is Severity.ERROR and f.muted_by is None
+        )
+
+
+def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
+    """Observe and judge; raises ConfigError for what was asked, never for what was found."""
+    reporter.phase("check the host")
+    receipt = read_receipt(host)
+    wanted = prepare(host, options, receipt)
+    facts = observe(host, wanted.installation, engine_path=options.engine_path)
+    findings = accepted(judge(facts, wanted.installation), options.accept)
+    return Judged(wanted=wanted, facts=facts, findings=findings, receipt=receipt)
+
+
+def refuse_errors(judged: Judged) -> None:
+    """Raise PreflightFailed when anything found would keep the models from running."""
+    errors = judged.errors
+    if not errors:
+        return
+    lines = [f"  {f.message}\n    fix: {f.remedy}  [{f.code}]" for f in errors]
+    count = f"{len(errors)} reason{'s' if len(errors) > 1 else ''}"
+    raise Refused(
+        judged.findings,
+        f"cannot install profile {judged.wanted.installation.profile} here: {count}; "
+        "nothing was changed\n" + "\n".join(lines),
+        hint="mend them, or accept one that you know better: --accept CODE",
+    )
+
+
+class Refused(PreflightFailed):
+    """A failed preflight with everything that was found."""
+
+    def __init__(self, findings: tuple[Finding, ...], message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings

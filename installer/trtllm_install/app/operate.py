@@ -1,0 +1,101 @@
+"""What an operator does with an installed host: status, start, stop, restart, wait, logs."""
+
+from dataclasses import dataclass
+
+from trtllm_install.app.gate import await_serving
+from trtllm_install.app.reporter import Live, Reporter
+from trtllm_install.app.services import read_live, supervisor_called
+from trtllm_install.config.reading import nearest
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.errors import ConfigError, NeedsRoot
+from trtllm_install.model.receipt import Receipt
+from trtllm_install.model.tree import ServiceAction, ServiceChange
+from trtllm_install.receipts.store import read_receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """An installed host at this moment."""
+
+    receipt: Receipt
+    services: tuple[Live, ...]
+
+
+def installed_receipt(host: Host) -> Receipt:
+    """Return the receipt; raises ConfigError on a host where nothing is installed."""
+    receipt = read_receipt(host)
+    if receipt is None:
+        raise ConfigError(
+            "cannot find an installation on this host: no receipt",
+            hint="sudo trtllm-install --profile multi",
+        )
+    return receipt
+
+
+def chosen_services(receipt: Receipt, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the named services in start order, all when none is named; ConfigError for others."""
+    known = receipt.order
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"cannot find service {name}: {nearest(name, list(known))}",
+                hint="trtllm-install status",
+            )
+    return tuple(name for name in known if not names or name in names)
+
+
+def read_status(host: Host) -> Status:
+    """Return where every installed service is; needs no root."""
+    receipt = installed_receipt(host)
+    return Status(receipt=receipt, services=read_live(host, receipt.order))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """Services that were told something, and the launchers that a restart replaces."""
+
+    services: tuple[str, ...]
+    replaced: dict[str, int | None]
+
+
+def operate(host: Host, action: ServiceAction, names: tuple[str, ...]) -> Ordered:
+    """Start, stop or restart services, all when none is named."""
+    if not host.is_root():
+        word = action.value
+        raise NeedsRoot(f"cannot {word}: not root", hint=f"sudo trtllm-install {word}")
+    receipt = installed_receipt(host)
+    chosen = chosen_services(receipt, names)
+    supervisor = supervisor_called(receipt.supervisor, host)
+    restarted = chosen if action is ServiceAction.RESTART else ()
+    replaced = {live.name: live.pid for live in read_live(host, restarted)}
+    if action is ServiceAction.START and host.look(layout.RUN) is None:
+        host.make_directory(layout.RUN, mode=0o755, owner=layout.USER)  # gone with a reboot
+    if not names and action is ServiceAction.START:
+        supervisor.start_all()
+    elif not names and action is ServiceAction.STOP:
+        supervisor.stop_all()
+    else:
+        for name in chosen:
+            supervisor.carry_out(ServiceChange(action=action, name=name, reason="asked for"))
+    return Ordered(services=chosen, replaced=replaced)
+
+
+def wait(
+    host: Host,
+    reporter: Reporter,
+    *,
+    names: tuple[str, ...] = (),
+    timeout_s: float,
+    replaced: dict[str, int | None] | None = None,
+) -> tuple[Live, ...]:
+    """Return once the services serve; raises GateFailed as ``await_serving`` does."""
+    receipt = installed_receipt(host)
+    return await_serving(
+        host,
+        supervisor_called(receipt.supervisor, host),
+        chosen_services(receipt, names),
+        reporter,
+        timeout_s=timeout_s,
+        replaced=replaced or {},
+    )

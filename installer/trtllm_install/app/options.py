@@ -1,0 +1,20 @@
+"""What the operator asked for, as values."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command line, read; None = not given."""
+
+    profile: str | None = None
+    site: str | None = None
+    weights_dir: str | None = None
+    engine_path: str | None = None
+    init: Literal["auto", "systemd", "supervisord"] = "auto"
+    simulate: bool = False
+    start: bool = True
+    accept: tuple[str, ...] = ()
+    on_conflict: Literal["keep", "replace", "fail"] = "keep"
+    timeout_s: float = 3600.0

@@ -1,0 +1,134 @@
+"""From the command line and the files to what is wanted on this host."""
+
+import json
+from dataclasses import dataclass
+
+from trtllm_install import resources
+from trtllm_install.app.options import Options
+from trtllm_install.app.profiles import chosen_profile, no_profile, read_profile, read_site
+from trtllm_install.config.combine import Choices, combine
+from trtllm_install.config.engine import engine_config_problems, override
+from trtllm_install.config.reading import refused
+from trtllm_install.config.schemas import SiteShape
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.contract import Contract, parse_contract
+from trtllm_install.model.errors import ConfigError
+from trtllm_install.model.facts import SupervisorFacts
+from trtllm_install.model.installation import Installation, Instance
+from trtllm_install.model.problems import Problem
+from trtllm_install.model.receipt import Receipt
+from trtllm_install.probes.observe import SUPERVISORD
+from trtllm_install.probes.supervisor import probe_supervisor
+from trtllm_install.probes.weights_folder import weights_folder
+from trtllm_install.render.instance import engine_argv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An installation, and the engine YAML that it ships or derives (path → text)."""
+
+    installation: Installation
+    engine_configs: dict[str, str]
+
+
+def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
+    """Return what is wanted; raises ConfigError with every problem of the files it read."""
+    site = read_site(host, options.site)
+    name = chosen_profile(options.profile, site, receipt)
+    if name is None:
+        raise no_profile(host)
+    profile = read_profile(host, name)
+    version = resources.read_text("configs/engine/VERSION").strip()
+    installation = combine(
+        profile,
+        site,
+        Choices(
+            profile=name,
+            engine_version=version,
+            weights_dir=_weights_dir(host, options, site, receipt),
+            supervisor=_supervisor(host, options, receipt),
+            simulate=options.simulate,
+        ),
+    )
+    configs = _engine_configs(host, installation)
+    _refuse_what_the_engine_refuses(host, installation, configs, version)
+    return Wanted(installation=installation, engine_configs=configs)
+
+
+def _weights_dir(host: Host, options: Options, site: SiteShape, receipt: Receipt | None) -> str:
+    """A second run without the option means the folder of the first."""
+    if options.simulate and not options.weights_dir and not site.weights_dir:
+        return layout.SIMULATED_WEIGHTS
+    installed = receipt.weights_dir if receipt and not receipt.simulate else None
+    return weights_folder(host, options.weights_dir, site.weights_dir or installed)
+
+
+def _supervisor(host: Host, options: Options, receipt: Receipt | None) -> str:
+    """An installed whole does not change its supervisor silently."""
+    if receipt and options.init not in {"auto", receipt.supervisor}:
+        raise ConfigError(
+            f"cannot change to {options.init}: this host is installed with {receipt.supervisor}",
+            hint="sudo trtllm-install uninstall, then install again",
+        )
+    if receipt:
+        return receipt.supervisor
+    if options.init != "auto":
+        return options.init
+    facts = probe_supervisor(host, SUPERVISORD)
+    return "systemd" if isinstance(facts, SupervisorFacts) and facts.systemd else "supervisord"
+
+
+def _engine_configs(host: Host, installation: Installation) -> dict[str, str]:
+    """Shipped engine files that are used, and one derived file per instance the site changes."""
+    shipped = resources.names("configs/engine", ".yaml")
+    texts: dict[str, str] = {}
+    for instance in installation.instances:
+        base_path = f"{layout.ENGINE_CONFIGS}/{instance.engine_config}"
+        if instance.engine_config in shipped:
+            texts[base_path] = resources.read_text(f"configs/engine/{instance.engine_config}")
+        if instance.engine_overrides:
+            base = _on_host(host, base_path) or texts.get(base_path, "")
+            texts[instance.engine_config_path] = override(
+                base, instance.engine_overrides, origin=base_path, instance=instance.name
+            )
+    return texts
+
+
+def _refuse_what_the_engine_refuses(
+    host: Host, installation: Installation, configs: dict[str, str], version: str
+) -> None:
+    """Raise ConfigError for every argument and YAML key that trtllm-serve would refuse."""
+    contract = parse_contract(json.loads(resources.read_text(f"configs/contract/{version}.json")))
+    problems: list[Problem] = []
+    for instance in installation.instances:
+        problems += [
+            Problem(source=f"profile {installation.profile}", line=0, path=instance.name, message=p)
+            for p in contract.problems_in_arguments(engine_argv(instance)[1:])
+        ]
+        problems += _config_problems(host, instance, configs, contract)
+    if problems:
+        raise refused(problems)
+
+
+def _config_problems(
+    host: Host, instance: Instance, configs: dict[str, str], contract: Contract
+) -> tuple[Problem, ...]:
+    """An edited file is judged as it is on the host: that is what the engine will read."""
+    if not instance.reads_config:
+        return ()
+    path = instance.engine_config_path
+    text = configs[path] if instance.engine_overrides else _on_host(host, path) or configs.get(path)
+    if text is None:
+        raise ConfigError(
+            f"cannot use engine_config {instance.engine_config} of {instance.name}: "
+            f"there is no {path}, and it is not one of ours",
+            hint=f"write {path}, or use one of "
+            + ", ".join(resources.names("configs/engine", ".yaml")),
+        )
+    return engine_config_problems(text, path, instance.backend, contract)
+
+
+def _on_host(host: Host, path: str) -> str | None:
+    raw = host.read(path)
+    return raw.decode(errors="replace") if raw is not None else None

@@ -1,0 +1,67 @@
+"""A real completion from each model, through the port that clients use."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trtllm_install.app.reporter import Reporter
+from trtllm_install.host.protocol import Host
+from trtllm_install.model.errors import GateFailed
+from trtllm_install.model.installation import Installation
+
+_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One answered completion."""
+
+    model: str
+    tokens: int  # that the engine counted
+    seconds: float
+
+
+def endpoint_url(installation: Installation) -> str:
+    """Return where clients of this host reach the models."""
+    host, port = installation.endpoint
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (compared only)
+    return f"http://{local}:{port}"
+
+
+def prove(host: Host, installation: Installation, reporter: Reporter) -> Iterator[Proof]:
+    """Yield a proof for each model; raises GateFailed for the first that does not answer."""
+    base = endpoint_url(installation)
+    for instance in installation.instances:
+        request = {
+            "model": instance.model,
+            "messages": [{"role": "user", "content": "Reply with one word."}],
+            "max_tokens": 16,
+        }
+        begun = host.monotonic()
+        answer = host.http(
+            "POST",
+            f"{base}/v1/chat/completions",
+            body=json.dumps(request).encode(),
+            timeout=_TIMEOUT_S,
+        )
+        seconds = host.monotonic() - begun
+        tokens = _tokens(answer.body) if answer.status == 200 else 0  # noqa: PLR2004
+        if tokens < 1:
+            shown = answer.body[:300].decode(errors="replace")
+            raise GateFailed(
+                f"cannot prove {instance.model}: HTTP {answer.status}: {shown}",
+                hint=f"trtllm-install logs {instance.name}",
+            )
+        reporter.note(f"{instance.model} answered with {tokens} tokens in {seconds:.2f} s")
+        yield Proof(model=instance.model, tokens=tokens, seconds=seconds)
+
+
+def _tokens(body: bytes) -> int:
+    """Return how many tokens were generated, 0 when this is no completion."""
+    try:
+        answer = json.loads(body)
+        message = answer["choices"][0]["message"]
+        text = message.get("content") or message.get("reasoning_content")
+        return int(answer["usage"]["completion_tokens"]) if text else 0
+    except (ValueError, KeyError, IndexError, TypeError):
+        return 0

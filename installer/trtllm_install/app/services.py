@@ -1,0 +1,50 @@
+"""Where each service is, by its launcher's own account."""
+
+import json
+from collections.abc import Sequence
+
+from trtllm_install.app.reporter import Live
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.supervisors.protocol import Supervisor
+from trtllm_install.supervisors.supervisord import Supervisord
+from trtllm_install.supervisors.systemd import Systemd
+
+
+def supervisor_called(name: str, host: Host) -> Supervisor:
+    """Return the supervisor with this name."""
+    return Systemd(host) if name == "systemd" else Supervisord(host)
+
+
+def read_live(host: Host, services: Sequence[str]) -> tuple[Live, ...]:
+    """Return the live state of each service; one whose launcher is gone is "absent"."""
+    return tuple(_live(host, name) for name in services)
+
+
+def _live(host: Host, name: str) -> Live:
+    absent = Live(name=name, state="absent", status="not started")
+    try:
+        raw = host.read(layout.live_state(name))
+        record = json.loads(raw) if raw else None
+    except ValueError:  # being written by something that is not our launcher
+        record = None
+    if not isinstance(record, dict):
+        return absent
+    ended = record.get("exit") or {}
+    pid = record.get("pid")
+    alive = isinstance(pid, int) and host.look(f"/proc/{pid}") is not None
+    state = str(record.get("state", "absent"))
+    return Live(
+        name=name,
+        # The file outlives a launcher that was killed, and must not lie for it.
+        state=state if alive or state in {"stopped", "failed", "backoff"} else "absent",
+        status=str(record.get("status", "")) if alive or ended else "its launcher is gone",
+        since=record.get("since"),
+        port=record.get("port"),
+        pid=pid if alive else None,
+        child_pid=record.get("child_pid") if alive else None,
+        load_s=record.get("load_seconds"),
+        exit_code=ended.get("code"),
+        exit_reason=str(ended.get("reason", "")),
+        attempt=int(record.get("attempt") or 0),
+    )

@@ -1,0 +1,115 @@
+"""The command line's grammar. Imports nothing of ours, so that --help is quick."""
+
+import argparse
+from collections.abc import Sequence
+
+VERBS = {
+    "install": "make this host serve a profile (the default verb)",
+    "check": "say every reason why the models would not run here, change nothing",
+    "plan": "show exactly what install would do, change nothing",
+    "status": "show where each service is",
+    "wait": "wait until everything serves",
+    "start": "start services",
+    "stop": "stop services",
+    "restart": "restart services",
+    "logs": "show the last lines of a service",
+    "render": "write the tree that install would write below a folder, without root",
+    "uninstall": "remove what install wrote; weights, edits and logs stay",
+    "gpu-ready": argparse.SUPPRESS,  # ExecStart of trtllm-gpu-ready.service
+}
+
+_EPILOG = """exit codes: 0 done, 2 usage or configuration, 3 preflight failed, 4 apply failed and
+undone, 5 not undone, 6 a health gate failed, 7 lock held, 8 needs root, 9 edits kept,
+10 changes pending (plan --detailed-exitcode), 130 interrupted and undone"""
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command line; exits with 2 (usage) or 0 (--help) as argparse does."""
+    words = list(argv)
+    if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
+        words.insert(0, "install")
+    return _parser().parse_args(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trtllm-install",
+        description="Install and supervise TensorRT-LLM serving on this host.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    shown = {name: text for name, text in VERBS.items() if text is not argparse.SUPPRESS}
+    for name, text in VERBS.items():
+        if name in shown:
+            verb = verbs.add_parser(name, allow_abbrev=False, help=text, description=text)
+        else:  # argparse lists a parser only when it has a help text
+            verb = verbs.add_parser(name, allow_abbrev=False)
+        _options_of(name, verb)
+    return parser
+
+
+def _options_of(  # noqa: C901 (one case per verb reads best in one place)
+    name: str, verb: argparse.ArgumentParser
+) -> None:
+    if name != "gpu-ready":
+        verb.add_argument("--output", choices=("text", "json"), default="text")
+    if name in {"install", "check", "plan", "render"}:
+        _wishes(verb)
+    match name:
+        case "install":
+            verb.add_argument("--no-start", action="store_true", help="write, but start nothing")
+            _timeout(verb)
+            _conflict(verb)
+            verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
+        case "plan":
+            verb.add_argument(
+                "--detailed-exitcode", action="store_true", help="exit 10 when changes are pending"
+            )
+            _conflict(verb)
+        case "render":
+            verb.add_argument("folder", metavar="DIR")
+        case "wait" | "start" | "stop" | "restart":
+            verb.add_argument("services", nargs="*", metavar="SERVICE", help="default: all")
+            _timeout(verb)
+            if name in {"start", "restart"}:
+                verb.add_argument("--no-wait", action="store_true", help="do not wait for health")
+        case "logs":
+            verb.add_argument("service", metavar="SERVICE")
+            verb.add_argument("-n", "--lines", type=int, default=50)
+        case "uninstall":
+            verb.add_argument("--purge", action="store_true", help="remove logs as well")
+            verb.add_argument("--yes", action="store_true", help="do not ask before --purge")
+        case "gpu-ready":
+            verb.add_argument("--simulate", action="store_true")
+
+
+def _wishes(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--profile", metavar="NAME", help="qwen, nemotron, multi, or your own")
+    verb.add_argument("--site", metavar="FILE", help="default: /etc/trtllm/site.yaml")
+    verb.add_argument("--weights-dir", metavar="DIR", help="default: your ~/model_weights")
+    verb.add_argument("--engine-path", metavar="FILE", help="a trtllm-serve that is there already")
+    verb.add_argument("--init", choices=("auto", "systemd", "supervisord"), default="auto")
+    verb.add_argument(
+        "--simulate", action="store_true", help="simulated engine and GPUs, everything else real"
+    )
+    verb.add_argument(
+        "--accept", metavar="CODE", action="append", default=[], help="make a finding a warning"
+    )
+
+
+def _conflict(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--on-conflict",
+        choices=("keep", "replace", "fail"),
+        default="keep",
+        help="what to do with files that were edited here (default: keep)",
+    )
+
+
+def _timeout(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--timeout", type=float, default=3600.0, metavar="S", help="longest wait (default: 3600)"
+    )

@@ -1,0 +1,54 @@
+"""Entry point: parse, run one verb, turn what happened into text or JSON and an exit code."""
+
+import importlib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from trtllm_install import __version__
+from trtllm_install.cli.arguments import parse_arguments
+from trtllm_install.model.errors import ExitCode, InstallError
+
+if TYPE_CHECKING:
+    from trtllm_install.cli.envelope import Envelope
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (docs/reference/exit-codes.md)."""
+    arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
+    if arguments.version:
+        print(f"trtllm-install {__version__}")  # noqa: T201 (asked for)
+        return ExitCode.DONE
+    # One module per verb, loaded only when it is asked for.
+    verb = importlib.import_module(
+        f"trtllm_install.cli.verbs.{(arguments.verb or 'install').replace('-', '_')}"
+    )
+    return int(_guarded(verb.run, arguments))
+
+
+def _guarded(run: "Callable[[Namespace, Envelope], ExitCode]", arguments: Namespace) -> ExitCode:
+    from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
+
+    envelope = Envelope(arguments.verb, getattr(arguments, "output", "text") == "json")
+    try:
+        code: ExitCode = run(arguments, envelope)
+    except InstallError as error:
+        envelope.fail(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        envelope.fail(InstallError("interrupted", hint="run the same command again"))
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:  # `plan | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush to
+        return ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 (a bug still owes one document and a way to report)
+        envelope.crash(error)
+        code = ExitCode.INTERNAL
+    envelope.finish(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Progress as plain lines, for pipes, logs and terminals without a cursor."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from trtllm_install.app.reporter import Live
+from trtllm_install.cli.present import finding_lines, plan_summary
+from trtllm_install.model.findings import Finding, Severity
+from trtllm_install.model.tree import Change, Plan, ServiceChange
+
+# A load of minutes must show life in a log, without filling it.
+_REPEAT_S = 30.0
+
+
+class PlainReporter:
+    """Writes a line when something changes, and one per service every 30 s while it loads."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, tuple[str, float]] = {}
+
+    def phase(self, title: str) -> None:
+        """See Reporter.phase."""
+        self.line(f"==> {title}")
+
+    def note(self, text: str) -> None:
+        """See Reporter.note."""
+        self.line(f"    {text}")
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """See Reporter.findings."""
+        shown = [f for f in findings if f.severity is Severity.WARNING]
+        for line in finding_lines(shown):
+            self.line(f"    {line}")
+
+    def planned(self, plan: Plan) -> None:
+        """See Reporter.planned."""
+        self.line(f"==> plan: {plan_summary(plan)}")
+        for kept in plan.kept:
+            self.line(f"    keep    {kept.path} ({kept.reason})")
+
+    def change(self, change: Change) -> None:
+        """See Reporter.change."""
+        self.line(f"    {change.action.value:<8}{change.kind:<10}{change.path}")
+
+    def service(self, change: ServiceChange) -> None:
+        """See Reporter.service."""
+        self.line(f"    {change.action.value:<8}service   {change.name} ({change.reason})")
+
+    def live(self, services: Sequence[Live]) -> None:
+        """See Reporter.live."""
+        now = time.monotonic()
+        for live in services:
+            state, since = self._shown.get(live.name, ("", 0.0))
+            if live.state != state or now - since > _REPEAT_S:
+                self._shown[live.name] = (live.state, now)
+                self.line(f"    {live.name:<12}{live.state:<11}{live.status}")
+
+    def line(self, text: str) -> None:
+        """Write one line of talk."""
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class SilentReporter(PlainReporter):
+    """Says nothing, for verbs whose answer is all there is."""
+
+    def line(self, text: str) -> None:
+        """Swallow the line."""

@@ -1,0 +1,122 @@
+"""Plans, findings and states as text for people and as values for JSON."""
+
+from collections.abc import Iterator, Sequence
+
+from trtllm_install.app.reporter import Live
+from trtllm_install.model.findings import Finding, Severity
+from trtllm_install.model.tree import Action, Change, Plan
+from trtllm_install.plan.diff import unified
+
+_SIGNS = {
+    Action.CREATE: "+",
+    Action.REPLACE: "~",
+    Action.CHMOD: "~",
+    Action.REMOVE: "-",
+    Action.KEEP: "=",
+}
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield the plan with its diffs, the way it will be carried out."""
+    for change in plan.changes:
+        mode = f" {change.mode:04o} {change.owner}" if change.kind in {"file", "directory"} else ""
+        arrow = f" -> {change.target}" if change.kind == "link" and change.target else ""
+        shown = mode if change.action in {Action.CREATE, Action.CHMOD} else ""
+        yield f"{_SIGNS[change.action]} {change.kind} {change.path}{arrow}{shown} ({change.reason})"
+        for line in unified(change).splitlines():
+            yield f"    {line}"
+    for service in plan.services:
+        yield f"! {service.action.value} {service.name} ({service.reason})"
+
+
+def counted(number: int, word: str) -> str:
+    """Return "1 change", "3 changes"."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def plan_summary(plan: Plan) -> str:
+    """Return one line: what kinds of change, how many."""
+    kinds = {"file": "file", "directory": "folder", "link": "link", "account": "user"}
+    parts = [
+        counted(number, kinds[kind])
+        for kind in ("account", "directory", "file", "link")
+        if (number := sum(c.kind == kind for c in plan.writes))
+    ]
+    if plan.services:
+        parts.append(counted(len(plan.services), "service"))
+    return f"{counted(plan.count, 'change')}: {', '.join(parts)}" if parts else "0 changes"
+
+
+def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield every finding that is not the consequence of another, worst first."""
+    order = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+    for finding in sorted(findings, key=lambda f: order.index(f.severity)):
+        if finding.muted_by is None:
+            accepted = ", accepted" if finding.accepted else ""
+            yield f"{finding.severity.value}: {finding.message}  [{finding.code}{accepted}]"
+            if finding.remedy and finding.severity is not Severity.INFO:
+                yield f"  fix: {finding.remedy}"
+
+
+def change_values(changes: Sequence[Change]) -> list[dict[str, object]]:
+    """Return changes for JSON."""
+    return [
+        {"action": c.action.value, "kind": c.kind, "path": c.path, "reason": c.reason}
+        for c in changes
+    ]
+
+
+def plan_values(plan: Plan) -> list[dict[str, object]]:
+    """Return a plan for JSON: files first, then services."""
+    services: list[dict[str, object]] = [
+        {"action": s.action.value, "kind": "service", "path": s.name, "reason": s.reason}
+        for s in plan.services
+    ]
+    return change_values(plan.changes) + services
+
+
+def finding_values(findings: Sequence[Finding]) -> list[dict[str, object]]:
+    """Return findings for JSON."""
+    return [
+        {
+            "code": f.code,
+            "severity": f.severity.value,
+            "title": f.title,
+            "subject": f.subject,
+            "message": f.message,
+            "remedy": f.remedy,
+            "muted_by": f.muted_by,
+            "accepted": f.accepted,
+        }
+        for f in findings
+    ]
+
+
+def live_values(services: Sequence[Live]) -> list[dict[str, object]]:
+    """Return states for JSON."""
+    return [
+        {
+            "name": live.name,
+            "state": live.state,
+            "status": live.status,
+            "since": live.since,
+            "port": live.port,
+            "pid": live.pid,
+            "child_pid": live.child_pid,
+            "load_seconds": live.load_s,
+            "exit": {"code": live.exit_code, "reason": live.exit_reason}
+            if live.exit_code is not None
+            else None,
+        }
+        for live in services
+    ]
+
+
+def try_it(endpoint: str, models: Sequence[str]) -> Iterator[str]:
+    """Yield commands that work now."""
+    yield "Try it:"
+    yield f"  curl {endpoint}/v1/models"
+    for model in models:
+        yield f"  curl {endpoint}/v1/chat/completions -H 'Content-Type: application/json' \\"
+        body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+        yield f"    -d '{body}'"

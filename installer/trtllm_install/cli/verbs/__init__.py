@@ -1,0 +1,1 @@
+"""One verb a file: `run(arguments, envelope)` returns the exit code."""

@@ -1,0 +1,23 @@
+"""``trtllm-install check``."""
+
+import argparse
+
+from trtllm_install.app.observe import look_at
+from trtllm_install.cli.envelope import Envelope
+from trtllm_install.cli.plain import SilentReporter
+from trtllm_install.cli.present import counted, finding_lines, finding_values
+from trtllm_install.cli.wiring import HOST, options_of
+from trtllm_install.model.errors import ExitCode
+
+
+def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
+    """Say every reason why the models would not run here; changes nothing."""
+    judged = look_at(HOST, options_of(arguments), SilentReporter())
+    wanted = judged.wanted.installation
+    envelope.add({"profile": wanted.profile, "findings": finding_values(judged.findings)})
+    for line in finding_lines(judged.findings):
+        envelope.say(line)
+    errors = judged.errors
+    verdict = f"cannot run: {counted(len(errors), 'error')}" if errors else "can run here"
+    envelope.say(f"profile {wanted.profile} {verdict}")
+    return ExitCode.PREFLIGHT_FAILED if errors else ExitCode.DONE

@@ -1,0 +1,51 @@
+"""``trtllm-install [install]``."""
+
+import argparse
+
+from trtllm_install.app.install import Installed, install
+from trtllm_install.app.observe import Refused
+from trtllm_install.app.prove import endpoint_url
+from trtllm_install.cli.envelope import Envelope
+from trtllm_install.cli.present import (
+    counted,
+    finding_values,
+    live_values,
+    plan_values,
+    try_it,
+)
+from trtllm_install.cli.wiring import HOST, options_of, reporter
+from trtllm_install.model.errors import ExitCode
+
+
+def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
+    """Make the host serve, and prove it."""
+    try:
+        with reporter() as tell:
+            done = install(HOST, options_of(arguments), tell)
+    except Refused as refused:
+        envelope.add({"findings": finding_values(refused.findings)})
+        raise
+    plan, wanted = done.step.plan, done.judged.wanted.installation
+    envelope.add(
+        {
+            "changed": plan.count > 0,
+            "profile": wanted.profile,
+            "findings": finding_values(done.judged.findings),
+            "changes": plan_values(plan),
+            "instances": live_values(done.services),
+        }
+    )
+    envelope.say(f"done: {counted(plan.count, 'change')}; {_outcome(done)}")
+    if done.proofs:
+        envelope.say()
+        for line in try_it(endpoint_url(wanted), [i.model for i in wanted.instances]):
+            envelope.say(line)
+    return ExitCode.DONE
+
+
+def _outcome(done: Installed) -> str:
+    wanted = done.judged.wanted.installation
+    if not done.services:
+        return f"profile {wanted.profile} is written and not started: trtllm-install start"
+    simulated = " (simulated engine)" if wanted.simulate else ""
+    return f"profile {wanted.profile} serves on {endpoint_url(wanted)}{simulated}"

@@ -1,0 +1,5 @@
+"""``trtllm-install stop``: see start."""
+
+from trtllm_install.cli.verbs.start import run
+
+__all__ = ["run"]

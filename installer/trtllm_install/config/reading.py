@@ -1,0 +1,89 @@
+"""A document against its shape: every problem at once, each with path, line and nearest key."""
+
+from difflib import get_close_matches
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from trtllm_install.config.document import Document, Path
+from trtllm_install.model.errors import ConfigError
+from trtllm_install.model.problems import Problem
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def parse_shape(document: Document, shape: type[Shape]) -> Shape:
+    """Return the document as ``shape``; raises ConfigError that lists every problem."""
+    problems = list(document.problems)
+    value = {} if document.value is None and not problems else document.value
+    parsed: Shape | None = None
+    if not (problems and value is None):  # text that is no YAML has nothing more to say
+        try:
+            parsed = shape.model_validate(value)
+        except ValidationError as error:
+            problems.extend(_retold(document, shape, error))
+    if problems or parsed is None:
+        raise refused(problems)
+    return parsed
+
+
+def refused(problems: list[Problem] | tuple[Problem, ...]) -> ConfigError:
+    """Return the error that shows ``problems``, in the order of their lines."""
+    ordered = sorted(set(problems))
+    sources = sorted({p.source for p in ordered})
+    lines = "\n".join(f"  {p}" for p in ordered)
+    count = f"{len(ordered)} problem{'s' if len(ordered) > 1 else ''}"
+    return ConfigError(
+        f"cannot use {', '.join(sources)}: {count}\n{lines}",
+        hint=f"edit {' and '.join(sources)}, then run the same command again",
+    )
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return a clause that names what was probably meant, or what there is."""
+    close = get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def _retold(document: Document, shape: type[BaseModel], error: ValidationError) -> list[Problem]:
+    """Pydantic's findings in our grammar."""
+    problems = []
+    for item in error.errors(include_url=False, include_input=True):
+        path: Path = tuple(part for part in item["loc"] if part != "[key]")
+        match item["type"]:
+            case "extra_forbidden":
+                known = _keys_at(shape, path[:-1])
+                message = f"unknown key; {nearest(str(path[-1]), known)}"
+            case "missing":
+                message = "missing"
+            case "model_type" | "dict_type":
+                message = "must be a mapping of keys to values"
+            case "string_pattern_mismatch":
+                message = f"has a form that is not allowed: {item['input']!r} must match " + str(
+                    item["ctx"]["pattern"]
+                )
+            case _:
+                text = str(item["msg"]).removeprefix("Input ").removeprefix("should ")
+                message = f"must {text}: {item['input']!r}"
+        problems.append(document.problem(path, message))
+    return problems
+
+
+def _keys_at(shape: type[BaseModel], path: Path) -> list[str]:
+    """The keys that the shape knows at ``path``."""
+    current: type[BaseModel] = shape
+    for part in path:
+        field = current.model_fields.get(str(part))
+        inner = _model_in(field.annotation) if field else None
+        current = inner or current
+    return list(current.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The model class inside list[Model], dict[str, Model], Model | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if found := _model_in(part):
+            return found
+    return None

@@ -1,0 +1,106 @@
+"""The shapes of a profile and of the site file; their JSON Schemas are shipped."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$")]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Gpu = Annotated[str, Field(pattern=r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$")]
+
+
+class _Strict(BaseModel):
+    """An unknown key is a mistake, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+
+class InstanceShape(_Strict):
+    """One ``trtllm-serve`` process of a profile."""
+
+    name: Name = Field(description="short name; its unit is trtllm-<name>.service")
+    model: Text = Field(description='id that clients send, e.g. "nvidia/Qwen3-30B-A3B-FP4"')
+    folder: Text | None = Field(
+        default=None, description="folder of the checkpoint under weights_dir; default: the model"
+    )
+    port: Port
+    backend: Text = Field(default="pytorch", description="trtllm-serve --backend")
+    engine_config: FileName | None = Field(
+        default=None, description="YAML file in /etc/trtllm/engine, passed as --config"
+    )
+    arguments: list[Text] = Field(default=[], description="further trtllm-serve arguments")
+    gpus: list[Gpu] = Field(default=[], description="indices or UUIDs; empty: every GPU")
+    after: list[Name] = Field(default=[], description="instances that must be healthy first")
+    route: list[Text] = Field(
+        default=[], description="parts of a request's model that select this instance"
+    )
+    aliases: list[Text] = Field(default=[], description="further exact model names")
+
+
+class ProxyShape(_Strict):
+    """The one port in front of several instances."""
+
+    port: Port = 8000
+    first_byte_s: Positive = Field(default=1800, description="longest silence of an engine, s")
+    body_limit_mib: Positive = Field(default=64, description="largest request body, MiB")
+
+
+class ProfileShape(_Strict):
+    """A named set of instances."""
+
+    description: Text
+    instances: list[InstanceShape] = Field(min_length=1)
+    proxy: ProxyShape | None = None
+
+
+class SiteInstanceShape(_Strict):
+    """What this host changes in one instance."""
+
+    port: Port | None = None
+    gpus: list[Gpu] | None = None
+    weights: Text | None = Field(default=None, description="absolute folder of the checkpoint")
+    arguments: list[Text] | None = Field(default=None, description="replaces the profile's")
+    free_gpu_memory_fraction: Fraction | None = None
+    max_batch_size: Positive | None = None
+    max_seq_len: Positive | None = None
+
+    def engine_overrides(self) -> dict[str, object]:
+        """Return the engine YAML keys that this host changes."""
+        overrides: dict[str, object] = {
+            key: value
+            for key in ("max_batch_size", "max_seq_len")
+            if (value := getattr(self, key)) is not None
+        }
+        if self.free_gpu_memory_fraction is not None:
+            overrides["kv_cache_config"] = {
+                "free_gpu_memory_fraction": self.free_gpu_memory_fraction
+            }
+        return overrides
+
+
+class SiteProxyShape(_Strict):
+    """What this host changes in the proxy."""
+
+    first_byte_s: Positive | None = None
+    body_limit_mib: Positive | None = None
+
+
+class SiteShape(_Strict):
+    """What this host changes in a profile."""
+
+    profile: Name | None = Field(default=None, description="used where --profile is not given")
+    weights_dir: Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]*$")] | None = None
+    listen: Text | None = Field(default=None, description="address of the public port")
+    port: Port | None = Field(default=None, description="the public port")
+    instances: dict[Name, SiteInstanceShape] = {}
+    proxy: SiteProxyShape = SiteProxyShape()
+
+
+def json_schema(shape: type[BaseModel], title: str) -> dict[str, Any]:
+    """Return the JSON Schema that editors use for a file of this shape."""
+    schema = shape.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

@@ -1,0 +1,134 @@
+"""Files as root must treat them: never through a link, never half written."""
+
+import contextlib
+import grp
+import os
+import pwd
+import secrets
+import stat
+
+from trtllm_install.host.protocol import Entry
+from trtllm_install.model.tree import Kind
+
+
+def read(path: str, *, limit: int | None, offset: int) -> bytes | None:
+    """Return bytes of a file, None if absent."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            if offset:
+                file.seek(offset)
+            return file.read(limit) if limit is not None else file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def look(path: str) -> Entry | None:
+    """Return what is at ``path`` itself, None if nothing is."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Entry(
+        kind=_kind(found.st_mode),
+        mode=stat.S_IMODE(found.st_mode),
+        owner=_user(found.st_uid),
+        group=_group(found.st_gid),
+        size=found.st_size,
+        target=os.readlink(path) if stat.S_ISLNK(found.st_mode) else "",
+    )
+
+
+def write(path: str, content: bytes, *, mode: int, owner: tuple[int, int] | None) -> None:
+    """Replace ``path`` in one step; on failure the old file is as it was and nothing is left."""
+    folder = os.path.dirname(path)
+    temporary = f"{folder}/.{os.path.basename(path)}.{secrets.token_hex(6)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if owner:
+                os.fchown(descriptor, *owner)
+            os.fchmod(descriptor, mode)  # after chown, which clears set-id bits
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def make_directory(path: str, *, mode: int, owner: tuple[int, int] | None) -> None:
+    """Make one folder or correct an existing one, through a descriptor: no link is followed."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+        _sync_folder(os.path.dirname(path))
+    descriptor = os.open(path, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if owner:
+            os.fchown(descriptor, *owner)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def make_link(path: str, target: str) -> None:
+    """Make or replace a link in one step."""
+    folder = os.path.dirname(path)
+    temporary = f"{folder}/.{os.path.basename(path)}.{secrets.token_hex(6)}"
+    os.symlink(target, temporary)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link or an empty folder; absent is fine."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        os.rmdir(path)
+    else:
+        os.unlink(path)
+    _sync_folder(os.path.dirname(path))
+
+
+def _sync_folder(path: str) -> None:
+    """Make a rename survive a power cut."""
+    descriptor = os.open(path, os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISLNK(mode):
+        return "link"
+    if stat.S_ISREG(mode):
+        return "file"
+    return "directory" if stat.S_ISDIR(mode) else "other"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,50 @@
+"""One HTTP request, over TCP or over a unix socket."""
+
+import http.client
+import socket
+
+from trtllm_install.host.protocol import Answer
+from trtllm_install.model.errors import HostError
+
+
+def request(
+    method: str, url: str, *, body: bytes | None, timeout: float, unix_socket: str | None
+) -> Answer:
+    """Return the answer, whatever its status; raises HostError when none came."""
+    try:
+        if unix_socket:
+            return _over_socket(method, url, body=body, timeout=timeout, path=unix_socket)
+        return _over_tcp(method, url, body=body, timeout=timeout)
+    except (OSError, http.client.HTTPException) as error:
+        cause = getattr(error, "strerror", None) or type(error).__name__
+        raise HostError(
+            f"cannot {method} {url}: {str(cause).lower()}", hint="trtllm-install status"
+        ) from error
+
+
+def _over_tcp(method: str, url: str, *, body: bytes | None, timeout: float) -> Answer:
+    import requests  # noqa: PLC0415 (130 ms that most verbs need not pay)
+
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment must not see loopback traffic
+        answer = session.request(
+            method,
+            url,
+            data=body,
+            timeout=timeout,
+            headers={"Content-Type": "application/json"} if body is not None else {},
+        )
+        return Answer(status=answer.status_code, body=answer.content)
+
+
+def _over_socket(method: str, url: str, *, body: bytes | None, timeout: float, path: str) -> Answer:
+    connection = http.client.HTTPConnection("localhost", timeout=timeout)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.sock.settimeout(timeout)
+        connection.sock.connect(path)
+        connection.request(method, url, body=body)
+        answer = connection.getresponse()
+        return Answer(status=answer.status, body=answer.read())
+    finally:
+        connection.close()

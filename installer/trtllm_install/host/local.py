@@ -1,0 +1,155 @@
+"""The machine this runs on, or an image tree below ``root``."""
+
+import os
+import pwd
+import shutil
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from trtllm_install.host import files, http, locking, processes
+from trtllm_install.host.errors import refusals
+from trtllm_install.host.protocol import Answer, Completed, Entry
+
+# sudo's secure_path differs between distributions; this is what every one of them has.
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class LocalHost:
+    """Host on this machine; with ``root`` every path is looked up below that folder."""
+
+    def __init__(self, root: str = "") -> None:
+        self._root = root.rstrip("/")
+        # Below a folder, names of this host's users mean nothing: files are the caller's.
+        self._may_chown = os.geteuid() == 0 and not self._root
+
+    def _at(self, path: str) -> str:
+        return self._root + path
+
+    # reading -----------------------------------------------------------------
+    def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
+        """See Host.read."""
+        with refusals(f"read {path}"):
+            return files.read(self._at(path), limit=limit, offset=offset)
+
+    def look(self, path: str) -> Entry | None:
+        """See Host.look."""
+        with refusals(f"look at {path}"):
+            return files.look(self._at(path))
+
+    def resolve(self, path: str) -> str:
+        """See Host.resolve."""
+        return os.path.realpath(self._at(path)).removeprefix(self._root)
+
+    def names_in(self, path: str) -> tuple[str, ...]:
+        """See Host.names_in."""
+        with refusals(f"list {path}"):
+            try:
+                return tuple(sorted(os.listdir(self._at(path))))
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+
+    def which(self, program: str) -> str | None:
+        """See Host.which."""
+        if not self._root:
+            return shutil.which(program, path=SEARCH_PATH)
+        for folder in SEARCH_PATH.split(":"):
+            if os.access(self._at(f"{folder}/{program}"), os.X_OK):
+                return f"{folder}/{program}"
+        return None
+
+    def environment(self, name: str) -> str | None:
+        """See Host.environment."""
+        return os.environ.get(name)
+
+    def is_root(self) -> bool:
+        """See Host.is_root."""
+        return os.geteuid() == 0
+
+    def home_of(self, user: str) -> str | None:
+        """See Host.home_of."""
+        try:
+            return pwd.getpwnam(user).pw_dir
+        except KeyError:
+            return None
+
+    def account_exists(self, user: str) -> bool:
+        """See Host.account_exists."""
+        return self.home_of(user) is not None
+
+    def monotonic(self) -> float:
+        """See Host.monotonic."""
+        return time.monotonic()
+
+    # acting on the outside ---------------------------------------------------
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 30.0,
+        environment: Mapping[str, str] | None = None,
+        stdin: str = "",
+    ) -> Completed:
+        """See Host.run."""
+        surroundings = {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", **(environment or {})}
+        with refusals(f"run {argv[0]}"):
+            return processes.run(argv, timeout=timeout, environment=surroundings, stdin=stdin)
+
+    def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        timeout: float = 5.0,
+        unix_socket: str | None = None,
+    ) -> Answer:
+        """See Host.http."""
+        return http.request(method, url, body=body, timeout=timeout, unix_socket=unix_socket)
+
+    def can_bind(self, address: str, port: int) -> bool:
+        """See Host.can_bind."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+        return True
+
+    def pause(self, seconds: float) -> None:
+        """See Host.pause."""
+        time.sleep(seconds)
+
+    # writing -----------------------------------------------------------------
+    def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+        """See Host.write."""
+        with refusals(f"write {path}"):
+            files.write(self._at(path), content, mode=mode, owner=self._owner(owner))
+
+    def make_directory(self, path: str, *, mode: int, owner: str) -> None:
+        """See Host.make_directory."""
+        with refusals(f"make folder {path}"):
+            files.make_directory(self._at(path), mode=mode, owner=self._owner(owner))
+
+    def make_link(self, path: str, target: str) -> None:
+        """See Host.make_link."""
+        with refusals(f"link {path}"):
+            files.make_link(self._at(path), target)
+
+    def remove(self, path: str) -> None:
+        """See Host.remove."""
+        with refusals(f"remove {path}"):
+            files.remove(self._at(path))
+
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        """See Host.lock."""
+        return locking.lock(self._at(path))
+
+    def _owner(self, name: str) -> tuple[int, int] | None:
+        """User and group of ``name``; raises KeyError (told as a refusal) for an unknown one."""
+        if not self._may_chown:
+            return None
+        account = pwd.getpwnam(name)
+        return account.pw_uid, account.pw_gid

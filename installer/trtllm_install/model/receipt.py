@@ -1,0 +1,34 @@
+"""What is installed: written last, read first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trtllm_install.model.tree import Fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedFile:
+    """A file as we shipped it, which need not be as it is now."""
+
+    digest: str
+    template: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Everything that uninstall may remove, and what the services run with."""
+
+    generation: int
+    profile: str
+    supervisor: str
+    simulate: bool
+    weights_dir: str
+    tool_version: str
+    endpoint: str  # URL that clients of this host use
+    models: tuple[str, ...]  # ids that clients send, in start order
+    order: tuple[str, ...]  # services in start order
+    files: Mapping[str, OwnedFile] = field(default_factory=dict)
+    directories: tuple[str, ...] = ()  # that we made, parents first
+    links: Mapping[str, str] = field(default_factory=dict)
+    accounts: tuple[str, ...] = ()  # that we made
+    services: Mapping[str, Fingerprint] = field(default_factory=dict)

@@ -1,0 +1,101 @@
+"""What an instance is started with: arguments, environment, launch spec."""
+
+from trtllm_install.model import layout
+from trtllm_install.model.installation import Installation, Instance, Proxy
+from trtllm_install.model.launchspec import LaunchSpec
+
+DRAIN_S = 30
+STOP_GRACE_S = 60
+# Drain, then TERM, then KILL of the tree, and a margin for the launcher to say how it went.
+STOP_S = DRAIN_S + STOP_GRACE_S + 30
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def engine_argv(instance: Instance) -> tuple[str, ...]:
+    """Return the command line of ``trtllm-serve`` (1.3.0rc2: option names have underscores)."""
+    config = ("--config", instance.engine_config_path) if instance.reads_config else ()
+    return (
+        layout.trtllm_serve(),
+        "serve",
+        instance.weights,
+        "--host",
+        instance.host,
+        "--port",
+        str(instance.port),
+        "--backend",
+        instance.backend,
+        *config,
+        *instance.arguments,
+    )
+
+
+def engine_environment(instance: Instance, cuda_home: str) -> dict[str, str]:
+    """Return the whole environment of an engine.
+
+    Sources: TensorRT-LLM's installation notes; the cache variables of Triton, inductor,
+    FlashInfer and CUDA; Open MPI 4.1, whose singleton start looks for ssh unless
+    ``OMPI_MCA_plm`` says isolated. The hub is off: a model is a local folder, always.
+    """
+    home = layout.instance_state(instance.name)
+    cache = f"{home}/cache"
+    environment = {
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PATH": f"{layout.ENGINE_CURRENT}/bin:{cuda_home}/bin:{_SYSTEM_PATH}",
+        "TMPDIR": "/tmp",  # noqa: S108 (short: it holds sockets; private to the unit)
+        "PYTHONUNBUFFERED": "1",
+        "CUDA_HOME": cuda_home,
+        # NVML and nvidia-smi count in this order, so a number means the same GPU everywhere.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_CACHE_PATH": f"{cache}/cuda",
+        "XDG_CACHE_HOME": cache,
+        "HF_HOME": f"{cache}/huggingface",
+        "HF_MODULES_CACHE": f"{cache}/huggingface/modules",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "TRITON_CACHE_DIR": f"{cache}/triton",
+        "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
+        "FLASHINFER_WORKSPACE_BASE": f"{cache}/flashinfer",
+        "TLLM_AUTOTUNER_CACHE_PATH": f"{cache}/autotuner.json",
+        "OMPI_MCA_plm": "isolated",
+    }
+    if instance.gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(instance.gpus)
+    return environment
+
+
+def engine_spec(instance: Instance, cuda_home: str) -> LaunchSpec:
+    """Return what the launcher of an engine is told."""
+    return LaunchSpec(
+        name=instance.name,
+        kind="engine",
+        argv=engine_argv(instance),
+        environment=engine_environment(instance, cuda_home),
+        host=instance.host,
+        port=instance.port,
+        after=instance.after,
+        gpus=instance.gpus,
+        # 200 of /health says nothing about the engine; a token does.
+        health_path="/health",
+        generate_path="/health_generate",
+        drain_s=DRAIN_S,
+        stop_grace_s=STOP_GRACE_S,
+    )
+
+
+def proxy_spec(installation: Installation, proxy: Proxy, binary: str) -> LaunchSpec:
+    """Return what the launcher of the proxy is told."""
+    home = layout.instance_state("proxy")
+    return LaunchSpec(
+        name="proxy",
+        kind="proxy",
+        argv=(binary, "-p", home, "-c", f"{layout.PROXY}/nginx.conf", "-g", "daemon off;"),
+        environment={"HOME": home, "LANG": "C.UTF-8", "PATH": _SYSTEM_PATH},
+        host=proxy.host,
+        port=proxy.port,
+        after=tuple(instance.name for instance in installation.instances),
+        health_path="/livez",
+        drain_s=DRAIN_S,
+        stop_grace_s=STOP_GRACE_S,
+    )

@@ -1,0 +1,43 @@
+"""What systemd and supervisord have in common for us."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from trtllm_install.model.tree import ServiceChange
+
+
+class Supervisor(Protocol):
+    """Runs the launchers. Names are ours ("qwen", "proxy"), never unit names.
+
+    Methods that act return as soon as the supervisor has taken the order; whether a
+    service became healthy is its gate's to say. All raise HostError.
+    """
+
+    name: str
+
+    def running(self, services: Sequence[str]) -> frozenset[str]:
+        """Return those whose launcher runs or is about to."""
+
+    def activate(self) -> None:
+        """Take note of new configuration, and start at boot from now on."""
+
+    def deactivate(self) -> None:
+        """Stop everything of ours and do not start it at boot."""
+
+    def forget(self) -> None:
+        """Take note that our configuration is gone."""
+
+    def carry_out(self, change: ServiceChange) -> None:
+        """Stop, start, restart or reload one service."""
+
+    def start_all(self) -> None:
+        """Start everything, in order."""
+
+    def stop_all(self) -> None:
+        """Stop everything and wait until it has ended."""
+
+    def log(self, service: str, *, lines: int) -> str:
+        """Return the last lines that the service wrote."""
+
+    def log_command(self, service: str) -> tuple[str, ...]:
+        """Return the command that shows and follows the log of a service."""

@@ -1,0 +1,129 @@
+"""supervisord behind the supervisor protocol, where there is no systemd."""
+
+from collections.abc import Callable, Sequence
+
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.errors import HostError
+from trtllm_install.model.tree import ServiceAction, ServiceChange
+from trtllm_install.supervisors.systemd import refused
+
+_STOP_S = 200.0
+
+
+class Supervisord:
+    """Programs through ``supervisorctl`` over the unix socket that only root can use."""
+
+    name = "supervisord"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def running(self, services: Sequence[str]) -> frozenset[str]:
+        """See Supervisor.running."""
+        if self._host.look(layout.SUPERVISORD_SOCKET) is None:
+            return frozenset()
+        # With no daemon behind the socket this prints no program, which is the answer.
+        words = {
+            fields[0]: fields[1]
+            for line in self._host.run([*_CTL, "status"]).stdout.splitlines()
+            if len(fields := line.split()) > 1
+        }
+        alive = {"RUNNING", "STARTING", "BACKOFF"}
+        return frozenset(name for name in services if words.get(name) in alive)
+
+    def activate(self) -> None:
+        """See Supervisor.activate."""
+        if not self._daemon_answers():
+            self._start_daemon()
+            return
+        # "update" would also restart what changed; that is carry_out's to decide.
+        self._ctl("reread")
+
+    def deactivate(self) -> None:
+        """See Supervisor.deactivate."""
+        if self._daemon_answers():
+            self.stop_all()
+            self._ctl("shutdown")
+            self._await(lambda: not self._daemon_answers(), "stop supervisord")
+
+    def forget(self) -> None:
+        """See Supervisor.forget."""
+
+    def carry_out(self, change: ServiceChange) -> None:
+        """See Supervisor.carry_out."""
+        match change.action:
+            case ServiceAction.STOP:
+                self._ctl("stop", change.name, timeout=_STOP_S)
+                self._ctl("remove", change.name)
+            case ServiceAction.RELOAD:
+                self._ctl("signal", "HUP", change.name)
+            case ServiceAction.START:
+                if not self.running([change.name]):  # a daemon that has just begun started it
+                    self._take_over(change.name)
+            case ServiceAction.RESTART:
+                self._take_over(change.name)
+
+    def start_all(self) -> None:
+        """See Supervisor.start_all."""
+        if not self._daemon_answers():
+            self._start_daemon()
+        else:
+            self._ctl("start", "all")
+
+    def stop_all(self) -> None:
+        """See Supervisor.stop_all."""
+        if self._daemon_answers():
+            self._ctl("stop", "all", timeout=_STOP_S)
+
+    def log(self, service: str, *, lines: int) -> str:
+        """See Supervisor.log."""
+        size = self._host.look(f"{layout.LOGS}/{service}.log")
+        if size is None:
+            return ""
+        offset = max(0, size.size - lines * 200)
+        raw = self._host.read(f"{layout.LOGS}/{service}.log", offset=offset) or b""
+        return "\n".join(raw.decode(errors="replace").splitlines()[-lines:]) + "\n"
+
+    def log_command(self, service: str) -> tuple[str, ...]:
+        """See Supervisor.log_command."""
+        return ("tail", "-n", "100", "-F", f"{layout.LOGS}/{service}.log")
+
+    def _take_over(self, name: str) -> None:
+        """Start ``name`` with its present configuration: drop the old group, add the new."""
+        if self.running([name]):
+            self._ctl("stop", name, timeout=_STOP_S)
+        self._host.run([*_CTL, "remove", name])  # an unknown name is what we want
+        self._ctl("add", name)  # autostart starts it
+
+    def _start_daemon(self) -> None:
+        # Raised here, where we are root: supervisord and what it runs are not.
+        limits = ("prlimit", "--memlock=unlimited", "--stack=67108864", "--core=0")
+        daemon = f"{layout.TOOL}/bin/supervisord"
+        ended = self._host.run([*limits, daemon, "-c", layout.SUPERVISORD_CONF])
+        if ended.code != 0:
+            raise refused(ended, hint=f"{daemon} -n -c {layout.SUPERVISORD_CONF}")
+        self._await(self._daemon_answers, "start supervisord")
+
+    def _daemon_answers(self) -> bool:
+        if self._host.look(layout.SUPERVISORD_SOCKET) is None:
+            return False
+        return self._host.run([*_CTL, "pid"]).code == 0
+
+    def _ctl(self, *words: str, timeout: float = 60.0) -> None:
+        ended = self._host.run([*_CTL, *words], timeout=timeout)
+        if ended.code != 0:
+            raise refused(ended, hint=f"{' '.join(_CTL)} status")
+
+    def _await(self, condition: Callable[[], bool], deed: str) -> None:
+        deadline = self._host.monotonic() + 10
+        while not condition():
+            if self._host.monotonic() > deadline:
+                raise HostError(
+                    f"cannot {deed}: no answer on {layout.SUPERVISORD_SOCKET} within 10 s",
+                    hint=f"tail {layout.LOGS}/supervisord.log",
+                )
+            self._host.pause(0.05)
+
+
+_CTL = (f"{layout.TOOL}/bin/supervisorctl", "-c", layout.SUPERVISORD_CONF)

@@ -1,0 +1,93 @@
+"""systemd behind the supervisor protocol."""
+
+from collections.abc import Sequence
+
+from trtllm_install.host.protocol import Completed, Host
+from trtllm_install.model import layout
+from trtllm_install.model.errors import HostError
+from trtllm_install.model.tree import ServiceAction, ServiceChange
+
+# A stop may wait for running streams and then for the tree to end.
+_STOP_S = 200.0
+
+
+class Systemd:
+    """Units through ``systemctl``, never waiting for a model to load."""
+
+    name = "systemd"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def running(self, services: Sequence[str]) -> frozenset[str]:
+        """See Supervisor.running."""
+        if not services:
+            return frozenset()
+        units = [layout.unit(name) for name in services]
+        # One call for all: "is-active" prints one word a line, in the order asked.
+        words = self._host.run(["systemctl", "is-active", *units]).stdout.split()
+        alive = {"active", "activating", "reloading"}
+        return frozenset(name for name, word in zip(services, words, strict=False) if word in alive)
+
+    def activate(self) -> None:
+        """See Supervisor.activate."""
+        self._systemctl("daemon-reload")
+        if self._host.look(layout.TMPFILES):
+            self._run("systemd-tmpfiles", "--create", layout.TMPFILES)
+        self._systemctl("enable", "--quiet", layout.TARGET)
+        # The target is active before its units are: it only carries "all of it".
+        self._systemctl("start", "--no-block", layout.TARGET)
+
+    def deactivate(self) -> None:
+        """See Supervisor.deactivate."""
+        self.stop_all()
+        self._systemctl("disable", "--quiet", layout.TARGET)
+
+    def forget(self) -> None:
+        """See Supervisor.forget."""
+        self._systemctl("daemon-reload")
+
+    def carry_out(self, change: ServiceChange) -> None:
+        """See Supervisor.carry_out."""
+        unit = layout.unit(change.name)
+        match change.action:
+            case ServiceAction.STOP:
+                self._systemctl("stop", unit, timeout=_STOP_S)
+            case ServiceAction.RELOAD:
+                self._systemctl("reload", unit)
+            case ServiceAction.START | ServiceAction.RESTART:
+                # A unit that used up its starts refuses the next without this.
+                self._host.run(["systemctl", "reset-failed", unit])
+                self._systemctl(change.action.value, "--no-block", unit)
+
+    def start_all(self) -> None:
+        """See Supervisor.start_all."""
+        self._systemctl("start", "--no-block", layout.TARGET)
+
+    def stop_all(self) -> None:
+        """See Supervisor.stop_all."""
+        self._systemctl("stop", layout.TARGET, timeout=_STOP_S)
+
+    def log(self, service: str, *, lines: int) -> str:
+        """See Supervisor.log."""
+        argv = ["journalctl", "--no-pager", "-o", "cat", "-n", str(lines)]
+        return self._host.run([*argv, "-u", layout.unit(service)]).stdout
+
+    def log_command(self, service: str) -> tuple[str, ...]:
+        """See Supervisor.log_command."""
+        return ("journalctl", "-u", layout.unit(service), "-f")
+
+    def _systemctl(self, *words: str, timeout: float = 60.0) -> None:
+        self._run("systemctl", *words, timeout=timeout)
+
+    def _run(self, *argv: str, timeout: float = 60.0) -> None:
+        ended = self._host.run(argv, timeout=timeout)
+        if ended.code != 0:
+            raise refused(ended, hint=f"systemctl status {layout.TARGET}")
+
+
+def refused(ended: Completed, *, hint: str) -> HostError:
+    """Return the error for a command of the supervisor that failed."""
+    text = (ended.stderr or ended.stdout).strip().splitlines()
+    cause = text[-1] if text else f"exit {ended.code}"
+    return HostError(f"cannot run {' '.join(ended.argv)}: {cause}", hint=hint)
