@@ -22,7 +22,7 @@ from trtllm_install.plan.files import offered_files
 from trtllm_install.plan.services import fingerprints, plan_services
 from trtllm_install.plan.tree import plan_tree
 from trtllm_install.proxy.generation import await_generation
-from trtllm_install.receipts.store import write_receipt
+from trtllm_install.receipts.store import receipt_change, write_receipt
 from trtllm_install.supervisors.protocol import Supervisor
 
 
@@ -84,13 +84,9 @@ def carry_out(
     _touch(supervisor, step.plan.stopping, reporter)  # while its unit still has a name
     before = step.receipt.services if step.receipt else {}
     receipt = made_receipt(step)
-    apply_all(
-        host,
-        step.plan.changes,
-        told=reporter.change,
-        # What runs still runs with the old inputs, and a crash must not make us forget it.
-        finish=lambda: write_receipt(host, replace(receipt, services=before)),
-    )
+    # What runs still runs with the old inputs, and a crash must not make us forget it.
+    written = receipt_change(host, replace(receipt, services=before))
+    apply_all(host, (*step.plan.changes, written), told=reporter.change)
     starting = step.plan.starting
     if not starting:
         return {}

@@ -14,7 +14,7 @@ from trtllm_install.model.errors import NeedsRoot
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Change
 from trtllm_install.plan.tree import plan_removal
-from trtllm_install.receipts.store import read_receipt, remove_receipt
+from trtllm_install.receipts.store import read_receipt, receipt_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         reporter.phase("remove what the receipt owns")
         _empty_volatile(host, receipt, purge=purge)
         changes = plan_removal(Desired(), see_tree(host, Desired(), receipt), receipt)
-        apply_all(host, changes, told=reporter.change, finish=lambda: remove_receipt(host))
+        apply_all(host, (*changes, receipt_change(host, None)), told=reporter.change)
         supervisor.forget()
         _remove_empty(host, receipt)
         left = [c.path for c in changes if c.kind != "account" and host.look(c.path)]

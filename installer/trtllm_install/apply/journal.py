@@ -8,12 +8,15 @@ from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.tree import Action, Change, Seen
 
+_COMMITTED = "committed"
+
 
 class Journal:
     """The open transaction, one file per change, so that no write can tear another.
 
     ``/var/lib/trtllm/journal/NNNN.json`` exists = the change was announced and may have
-    been made. An empty or absent folder = no transaction is open.
+    been made. ``committed`` exists = every change was made, and only the journal itself
+    is left to clear. No folder = no transaction is open.
     """
 
     def __init__(self, host: Host, folder: str = layout.JOURNAL) -> None:
@@ -29,20 +32,35 @@ class Journal:
         self._host.write(path, _encode(change), mode=0o600, owner="root")
         self._count += 1
 
+    def commit(self) -> None:
+        """Make the transaction final: from here on nothing is undone any more."""
+        if self._count:
+            self._host.write(f"{self._folder}/{_COMMITTED}", b"", mode=0o600, owner="root")
+
     def announced(self) -> tuple[Change, ...]:
-        """Return the changes of an open transaction, oldest first."""
-        found = []
-        for name in self._host.names_in(self._folder):
+        """Return the changes of an open transaction, oldest first; none once committed."""
+        names = self._host.names_in(self._folder)
+        found: list[Change] = []
+        if _COMMITTED in names:
+            return ()
+        for name in names:
             raw = self._host.read(f"{self._folder}/{name}")
             if name.endswith(".json") and raw:
                 found.append(_decode(raw))
         return tuple(found)
 
-    def close(self) -> None:
-        """End the transaction, newest entry first: a crash in here leaves an undoable prefix."""
-        for name in reversed(self._host.names_in(self._folder)):
+    def clear(self) -> None:
+        """Remove the journal, and the state folder when nothing else is in it.
+
+        Newest entry first, the mark of the commit last: a crash in here leaves either a
+        committed journal or the undoable beginning of one that is undone.
+        """
+        names = self._host.names_in(self._folder)
+        for name in sorted(names, key=lambda n: (n != _COMMITTED, n), reverse=True):
             self._host.remove(f"{self._folder}/{name}")
-        self._host.remove(self._folder)
+        for folder in (self._folder, layout.STATE):
+            if self._host.look(folder) and not self._host.names_in(folder):
+                self._host.remove(folder)
         self._count = 0
 
     def _make_folder(self) -> None:

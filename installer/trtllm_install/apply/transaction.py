@@ -1,6 +1,7 @@
 """All of it or none of it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from trtllm_install.apply.changes import apply_change, undo_change
 from trtllm_install.apply.journal import Journal
@@ -9,14 +10,8 @@ from trtllm_install.model.errors import ApplyFailed, HostError, Interrupted, Not
 from trtllm_install.model.tree import Change
 
 
-def apply_all(
-    host: Host,
-    changes: Sequence[Change],
-    *,
-    told: Callable[[Change], None],
-    finish: Callable[[], None],
-) -> None:
-    """Make every change, then ``finish`` (the receipt); on any failure undo every one.
+def apply_all(host: Host, changes: Sequence[Change], *, told: Callable[[Change], None]) -> None:
+    """Make every change, the receipt's among them; on any failure undo every one.
 
     Raises ApplyFailed (all undone), Interrupted (all undone) or NotUndone (its hint
     lists what is left). After a crash, ``recover`` does the undoing.
@@ -28,7 +23,7 @@ def apply_all(
                 journal.announce(change)
                 apply_change(host, change)
                 told(change)
-        finish()
+        journal.commit()
     except KeyboardInterrupt:
         undone = recover(host)
         raise Interrupted(
@@ -39,11 +34,15 @@ def apply_all(
         raise ApplyFailed(
             f"{error.message}; undid {undone} changes, the host is as it was", hint=error.hint
         ) from error
-    journal.close()
+    # Nothing is lost when the journal cannot be cleared: the next run does it first.
+    with suppress(HostError):
+        journal.clear()
 
 
 def recover(host: Host) -> int:
     """Undo an open transaction, newest change first, and return how many changes it had.
+
+    What a run left of a journal that was committed is cleared: that run was complete.
 
     Raises NotUndone when the machine refuses; the transaction then stays open, and the
     next run tries again.
@@ -61,6 +60,5 @@ def recover(host: Host) -> int:
             "cannot undo: " + "; ".join(failures),
             hint="mend the cause, then run `trtllm-install` again: it goes on undoing",
         )
-    if changes:
-        journal.close()
+    journal.clear()
     return len(changes)

@@ -7,7 +7,7 @@ from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.receipt import OwnedFile, Receipt
-from trtllm_install.model.tree import Fingerprint
+from trtllm_install.model.tree import Action, Change, Fingerprint, Seen
 
 _SCHEMA = 1
 
@@ -44,13 +44,27 @@ def read_receipt(host: Host) -> Receipt | None:
         ) from error
 
 
+def receipt_change(host: Host, receipt: Receipt | None) -> Change:
+    """Return the change that records ``receipt`` (None: forgets it), the last of a plan."""
+    raw = host.read(layout.RECEIPT)
+    old = None
+    if raw is not None:
+        old = Seen(kind="file", mode=0o644, owner="root", content=raw)
+    return Change(
+        action=Action.REMOVE if receipt is None else Action.REPLACE if old else Action.CREATE,
+        kind="file",
+        path=layout.RECEIPT,
+        reason="what is installed",
+        old=old,
+        content=b"" if receipt is None else _encode(receipt),
+    )
+
+
 def write_receipt(host: Host, receipt: Receipt) -> None:
-    """Write the receipt, the last act of an install."""
+    """Replace the receipt of a host whose files are in place."""
+    host.write(layout.RECEIPT, _encode(receipt), mode=0o644, owner="root")
+
+
+def _encode(receipt: Receipt) -> bytes:
     record = {"schema": _SCHEMA, **asdict(receipt)}
-    text = json.dumps(record, indent=1, sort_keys=True) + "\n"
-    host.write(layout.RECEIPT, text.encode(), mode=0o644, owner="root")
-
-
-def remove_receipt(host: Host) -> None:
-    """Forget the installation, the last act of an uninstall."""
-    host.remove(layout.RECEIPT)
+    return (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
