@@ -1,0 +1,100 @@
+"""Runs every check and silences what only follows from a deeper cause."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from trtllm_install.judge.driver import check_driver
+from trtllm_install.judge.gpus import (
+    check_gpu_state,
+    check_gpus_present,
+    check_memory,
+    check_quantization,
+)
+from trtllm_install.judge.network import check_exposure, check_ports
+from trtllm_install.judge.programs import (
+    check_engine,
+    check_proxy,
+    check_supervisor,
+    check_system,
+)
+from trtllm_install.judge.weights import check_weights
+from trtllm_install.model.catalogue import CATALOGUE
+from trtllm_install.model.facts import Facts, Unknown
+from trtllm_install.model.findings import Finding, found
+from trtllm_install.model.installation import Installation
+
+Check = Callable[[Facts, Installation], Iterator[Finding]]
+
+
+def judge(facts: Facts, installation: Installation) -> tuple[Finding, ...]:
+    """Return every finding, causes before consequences, the same for the same input.
+
+    Never raises and never stops early. A consequence stays in the list with the code
+    of its cause in ``muted_by``; ``blocking`` leaves it out.
+    """
+    rank = {code: n for n, code in enumerate(CATALOGUE)}
+    seen = [f for check in CHECKS for f in check(facts, installation)]
+    return _muted(sorted(seen, key=lambda f: rank[f.code]))
+
+
+def check_observed(facts: Facts, installation: Installation) -> Iterator[Finding]:
+    """Find what could not be read, so that silence is never taken for health."""
+    weights, ports = dict(facts.weights), dict(facts.ports)
+    unasked = Unknown(reason="it was not asked for")
+    parts: list[tuple[str, object]] = [
+        ("the GPUs", facts.gpu),
+        *((f"weights of {i.name}", weights.get(i.name, unasked)) for i in installation.instances),
+        *((f"port of {name}", ports.get(name, unasked)) for name in installation.services),
+        ("the proxy program", facts.proxy),
+        ("the supervisor", facts.supervisor),
+        ("the engine", facts.engine),
+        ("the system", facts.system),
+    ]
+    for subject, part in parts:
+        if isinstance(part, Unknown):
+            yield found(
+                "host-unreadable" if facts.root else "needs-root-to-see",
+                subject,
+                what=part.reason or "no reason was given",
+                remedy="trtllm-install check, once the cause is gone"
+                if facts.root
+                else "sudo trtllm-install check",
+            )
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_observed,
+    check_driver,
+    check_gpus_present,
+    check_quantization,
+    check_memory,
+    check_gpu_state,
+    check_weights,
+    check_ports,
+    check_exposure,
+    check_proxy,
+    check_supervisor,
+    check_engine,
+    check_system,
+)
+
+
+def _muted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Name the root cause in each finding that follows from one.
+
+    A cause silences its own subject, or the whole host where the catalogue says so.
+    Causes come first in the catalogue, so their own verdict is already known.
+    """
+    done: list[Finding] = []
+    for finding in findings:
+        causes = (
+            d
+            for code in finding.depends_on
+            for d in done
+            if d.code == code and (CATALOGUE[code].whole_host or d.subject == finding.subject)
+        )
+        cause = next(causes, None)
+        root = (cause.muted_by or cause.code) if cause else None
+        done.append(replace(finding, muted_by=root))
+    return tuple(done)

@@ -1,0 +1,79 @@
+"""Judges ports and listen addresses."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from trtllm_install.model.facts import Facts, Holder, PortFacts
+from trtllm_install.model.findings import Finding, found
+from trtllm_install.model.installation import Installation
+
+
+def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
+    """Find ports that somebody else holds; our own services are what is to be there."""
+    for service, port in facts.ports:
+        if not isinstance(port, PortFacts) or port.free or (port.holder and port.holder.ours):
+            continue
+        subject = f"{port.address}:{port.port}"
+        another = f"give {service} another port in /etc/trtllm/site.yaml"
+        if port.listening:
+            yield found(
+                "port-taken",
+                f"{subject} for {service}",
+                what=_named(port.holder),
+                expected="a free port",
+                remedy=f"{_stop(port)}, or {another}",
+            )
+        elif port.lingering:
+            yield found(
+                "port-lingering",
+                subject,
+                what="old connections are closing",
+                remedy="wait a minute",
+            )
+        else:
+            yield found(
+                "address-unusable",
+                f"{subject} for {service}",
+                what="the system refuses the address, and nobody listens there",
+                expected="an address of this host (ip address)",
+                remedy=f"set listen in /etc/trtllm/site.yaml, or {another}",
+            )
+
+
+def check_exposure(_: Facts, installation: Installation) -> Iterator[Finding]:
+    """Find addresses beyond this host: there are no keys that would guard them."""
+    listening = [(i.name, i.host) for i in installation.instances]
+    if installation.proxy:
+        listening.append(("proxy", installation.proxy.host))
+    for service, address in listening:
+        if not _is_loopback(address):
+            yield found(
+                "listen-without-keys",
+                service,
+                what=f"it would listen on {address} and ask nobody for a key",
+                expected="a loopback address, 127.0.0.1",
+                remedy="remove listen from /etc/trtllm/site.yaml, or add --accept "
+                "listen-without-keys if the network guards it",
+            )
+
+
+def _named(holder: Holder | None) -> str:
+    if holder is None:
+        return "a process that could not be named listens there"
+    unit = f" of {holder.unit}" if holder.unit else ""
+    return f"{holder.name} (pid {holder.pid}{unit}) listens there: {holder.command}".rstrip(": ")
+
+
+def _stop(port: PortFacts) -> str:
+    if port.holder is None:
+        return f"sudo ss -ltnp 'sport = :{port.port}' names it"
+    if port.holder.unit.endswith(".service"):
+        return f"sudo systemctl stop {port.holder.unit}"
+    return f"stop it where it was started (sudo kill {port.holder.pid})"
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -1,0 +1,97 @@
+"""Judges the checkpoints."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Final
+
+from trtllm_install.model import layout
+from trtllm_install.model.facts import Blocked, Facts, FileFault, WeightsFacts
+from trtllm_install.model.findings import Finding, found
+from trtllm_install.model.installation import Installation, Instance
+
+_CODES: Final[dict[FileFault, str]] = {
+    "absent": "weights-incomplete",
+    "short": "weights-incomplete",
+    "long": "weights-damaged",
+    "damaged": "weights-damaged",
+    "differs": "weights-index-differs",
+}
+# ProtectHome=tmpfs makes these folders anew in the unit, so their modes do not matter there.
+_HOMES: Final = ("/home", "/root", "/run/user")
+
+
+def check_weights(facts: Facts, installation: Installation) -> Iterator[Finding]:
+    """Find checkpoints that are missing, incomplete, damaged or closed to the service user."""
+    observed = dict(facts.weights)
+    for instance in installation.instances:
+        weights = observed.get(instance.name)
+        if not isinstance(weights, WeightsFacts) or _is_simulated(installation, instance):
+            continue
+        if not weights.present:
+            yield _missing(installation, instance, weights.folder)
+            continue
+        for problem in weights.problems:
+            again = _download(instance)
+            if problem.fault not in {"absent", "short"}:
+                again = f"rm {shlex.quote(problem.path)} && {again}"
+            yield found(
+                _CODES[problem.fault],
+                instance.name,
+                what=f"{problem.path}: {problem.found}",
+                expected=problem.expected,
+                remedy=again,
+            )
+        blocked = [b for b in weights.blocked if _matters(b, installation)]
+        if blocked:
+            yield _unreadable(instance, blocked)
+
+
+def _is_simulated(installation: Installation, instance: Instance) -> bool:
+    """Tell whether install writes these weights itself."""
+    return installation.simulate and instance.weights.startswith(layout.SIMULATED_WEIGHTS)
+
+
+def _missing(installation: Installation, instance: Instance, folder: str) -> Finding:
+    return found(
+        "weights-missing",
+        instance.name,
+        what=f"no checkpoint in {folder} (the weights folder is {installation.weights_dir})",
+        expected=f"config.json, a tokenizer and safetensors of {instance.model}",
+        remedy=f"{_download(instance)} (or say where they are: --weights-dir DIR)",
+    )
+
+
+def _download(instance: Instance) -> str:
+    """Return the command that fetches what lacks; it goes on where an earlier one stopped."""
+    return shlex.join(["hf", "download", instance.model, "--local-dir", instance.weights])
+
+
+def _matters(blocked: Blocked, installation: Installation) -> bool:
+    if not blocked.above or installation.supervisor != "systemd":
+        return True
+    # Under systemd process 1 binds the weights folder into the unit, past a closed home.
+    hidden = any(blocked.path == h or blocked.path.startswith(h + "/") for h in _HOMES)
+    bound = f"{blocked.path}/".startswith(f"{installation.weights_dir}/")
+    return bound or not hidden
+
+
+def _unreadable(instance: Instance, blocked: list[Blocked]) -> Finding:
+    first = blocked[0]
+    more = f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""
+    # X gives the right to enter to folders alone.
+    below = [b.path for b in blocked if not b.above]
+    above = [b.path for b in blocked if b.above]
+    commands = [f"sudo chmod o+x {shlex.join(above)}"] if above else []
+    commands += [f"sudo chmod -R o+rX {shlex.join(_tops(below))}"] if below else []
+    return found(
+        "weights-unreadable",
+        instance.name,
+        what=f"{first.path} is {first.mode:04o} {first.owner}:{first.group}{more}",
+        expected=f"modes that let user {layout.USER} in",
+        remedy=" && ".join(commands),
+    )
+
+
+def _tops(paths: list[str]) -> list[str]:
+    """Return the paths that are not below another of them."""
+    return [p for p in paths if not any(p.startswith(q + "/") for q in paths)]

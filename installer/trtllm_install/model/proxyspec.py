@@ -1,0 +1,38 @@
+"""What the proxy is rendered from: addresses, paths and the routes to the backends."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """One model server behind the proxy."""
+
+    name: str
+    host: str  # an IP address; "localhost" and "any" addresses are dialled by loopback
+    port: int
+    ids: tuple[str, ...]  # exact model ids, the one that is listed first
+    contains: tuple[str, ...]  # substrings, tried after every exact id
+    state_file: str  # live state its launcher writes; may be absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySpec:
+    """One nginx: where it listens, what it may write, what it sends where."""
+
+    host: str
+    port: int
+    upstreams: tuple[Upstream, ...]  # in the order of the profile: the first match wins
+    first_byte_s: int  # seconds that a backend may be silent and still count as working
+    body_limit_mib: int
+    binary: Literal["openresty", "nginx"]
+    modules: tuple[str, ...]  # absolute paths for load_module; none for OpenResty
+    lua_path: str  # searched after our own modules, before the built-in path
+    lua_cpath: str
+    conf_dir: str  # where the rendered files are put
+    run_dir: str  # holds nginx.pid
+    temp_dir: str  # large bodies are put here; must exist and be writable
+    error_log: str  # a path or "stderr"
+    access_log: str  # a path or "off"
+    admin_socket: str
+    workers: int

@@ -1,0 +1,48 @@
+"""Observes the whole host: every probe once, no opinion."""
+
+import posixpath
+import sys
+from typing import Final
+
+from trtllm_install.host.protocol import Host
+from trtllm_install.model.facts import Facts
+from trtllm_install.model.installation import Installation
+from trtllm_install.probes.engine import probe_engine
+from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
+from trtllm_install.probes.ports import probe_ports
+from trtllm_install.probes.proxy_binary import probe_proxy_binary
+from trtllm_install.probes.supervisor import probe_supervisor
+from trtllm_install.probes.system import probe_system
+from trtllm_install.probes.weights import probe_weights
+
+SUPERVISORD: Final = posixpath.join(posixpath.dirname(sys.executable), "supervisord")
+
+
+def observe(
+    host: Host,
+    installation: Installation,
+    *,
+    engine_path: str | None = None,
+    supervisord: str = SUPERVISORD,
+    python: str = sys.executable,
+) -> Facts:
+    """Return all facts that judging ``installation`` needs.
+
+    Reads only, and never raises HostError: a part that cannot be read is Unknown with
+    its reason. ``engine_path`` is a ``trtllm-serve`` elsewhere than in the layout,
+    ``python`` one that can import pynvml. Takes 10 s more at most when NVML hangs.
+    """
+    simulate = installation.simulate
+    wanted = [(i.name, i.host, i.port) for i in installation.instances]
+    if installation.proxy:
+        wanted.append(("proxy", installation.proxy.host, installation.proxy.port))
+    return Facts(
+        root=host.is_root(),
+        gpu=simulated_gpus(installation) if simulate else probe_gpus(host, python=python),
+        weights=tuple((i.name, probe_weights(host, i)) for i in installation.instances),
+        ports=probe_ports(host, wanted),
+        proxy=probe_proxy_binary(host) if installation.proxy else None,
+        supervisor=probe_supervisor(host, supervisord),
+        engine=probe_engine(host, engine_path),
+        system=probe_system(host, simulate=simulate),
+    )

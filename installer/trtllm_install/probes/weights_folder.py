@@ -1,0 +1,50 @@
+"""Finds the folder that holds every checkpoint: the calling user's, never root's by accident."""
+
+from typing import Final
+
+from trtllm_install.host.protocol import Host
+from trtllm_install.model.errors import ConfigError
+
+DEFAULT: Final = "~/model_weights"
+_HINT: Final = "--weights-dir DIR"
+
+
+def weights_folder(host: Host, option: str | None, site: str | None) -> str:
+    """Return the absolute folder: the option, else the site file's, else ``~/model_weights``.
+
+    ``~`` is the home of the user who called, also under sudo. Raises ConfigError when
+    that user is not known or the folder is not absolute.
+    """
+    wanted = option or site or DEFAULT
+    if wanted.startswith("~"):
+        wanted = _expanded(host, wanted)
+    if not wanted.startswith("/"):
+        raise ConfigError(
+            f"cannot use weights folder {wanted}: it is not an absolute path",
+            hint=f'--weights-dir "$PWD/{wanted}"' if option else _HINT,
+        )
+    return wanted.rstrip("/") or "/"
+
+
+def _expanded(host: Host, path: str) -> str:
+    user, _, rest = path[1:].partition("/")
+    home = host.home_of(user) if user else _calling_home(host)
+    if home is None:
+        named = f"user {user}" if user else "the calling user"
+        raise ConfigError(f"cannot find weights folder {path}: {named} has no home", hint=_HINT)
+    return f"{home.rstrip('/')}/{rest}"
+
+
+def _calling_home(host: Host) -> str | None:
+    """Return the caller's home; under sudo HOME is root's, so SUDO_USER is asked."""
+    if not host.is_root():
+        home, user = host.environment("HOME"), host.environment("USER")
+        return home or (host.home_of(user) if user else None)
+    caller = host.environment("SUDO_USER")
+    if caller in {None, "", "root"}:
+        raise ConfigError(
+            "cannot find weights folder ~/model_weights: root called without sudo, "
+            "and root's own home is not used",
+            hint=_HINT,
+        )
+    return host.home_of(str(caller))

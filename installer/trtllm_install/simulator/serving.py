@@ -1,0 +1,66 @@
+"""From loaded to stopped: listens, answers, and ends as uvicorn does."""
+
+import asyncio
+import signal
+import socket
+from dataclasses import dataclass
+
+from trtllm_install.simulator.application import Application, Settings
+from trtllm_install.simulator.engine import Engine
+from trtllm_install.simulator.faults import Faults
+from trtllm_install.simulator.journal import say
+from trtllm_install.simulator.server import Server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How the serving ended."""
+
+    signal: signal.Signals
+    orphan: bool  # the worker is left behind, and is not to be waited for
+
+
+def serve_until_signal(
+    settings: Settings,
+    faults: Faults,
+    *,
+    bound: socket.socket,
+    link: socket.socket,
+    worker_pid: int,
+) -> End:
+    """Serve until SIGTERM or SIGINT and until all running requests are done.
+
+    Waits for running requests without limit, then for the worker, also without limit: with a
+    worker that hangs or is dead only SIGKILL ends this process, as with the real one. A second
+    SIGINT waits for neither.
+    """
+    return asyncio.run(_serve(settings, faults, bound, link, worker_pid))
+
+
+async def _serve(
+    settings: Settings, faults: Faults, bound: socket.socket, link: socket.socket, worker_pid: int
+) -> End:
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    _, engine = await loop.create_connection(lambda: Engine(worker_pid), sock=link)
+    application = Application(settings, engine, faults)
+    server = Server(application.answer)
+    await server.listen(bound)
+    host, port = bound.getsockname()[:2]
+    say(f"serving {settings.name} on {host}:{port}, worker is process {worker_pid}")
+    stopped_by = await signals.get()
+    say(f"stopping on {stopped_by.name}: waiting for {engine.running} running requests")
+    drained = loop.create_task(server.drain())
+    while not drained.done():
+        hurry = loop.create_task(signals.get())
+        await asyncio.wait({drained, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        if hurry.done() and hurry.result() == signal.SIGINT:
+            drained.cancel()
+            return End(signal=stopped_by, orphan=application.faults.orphan)
+        hurry.cancel()
+    say("stopping the worker")
+    await engine.stop()
+    say("stopped")
+    return End(signal=stopped_by, orphan=application.faults.orphan)

@@ -1,0 +1,281 @@
+"""A file tree in memory: the reading and writing half of the fake machine."""
+
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trtllm_install.host.protocol import Entry
+from trtllm_install.model.errors import HostError
+
+LINKS_FOLLOWED = 40  # as the kernel's own limit, then ELOOP
+_PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+Verb = Literal["write", "make_directory", "make_link", "remove"]
+
+
+class KilledError(BaseException):
+    """The process was killed at this point; no ``except Exception`` may survive it."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One path. ``size`` beyond the content is a sparse tail of zeros."""
+
+    kind: Literal["file", "directory", "link", "other"]
+    mode: int
+    owner: str = "root"
+    group: str = "root"
+    content: bytes = b""
+    size: int | None = None
+    target: str = ""
+    touched: int = 0  # serial of the last change: a stand-in for mtime and inode
+
+    @property
+    def length(self) -> int:
+        """Size in bytes as stat gives it."""
+        return len(self.target or self.content) if self.size is None else self.size
+
+
+@dataclass(slots=True)
+class FakeTree:
+    """Files, folders and links with modes and owners; consistent after every change."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    changes: list[tuple[Verb, str]] = field(default_factory=list)  # every one that took effect
+    # Faults: the n-th change (from 1) fails, or the process dies before or after it.
+    fail_at_change: int | None = None
+    die_before_change: int | None = None
+    die_after_change: int | None = None
+    _forbidden: set[str] = field(default_factory=set)
+    _attempts: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with the folders every Linux has."""
+        self.nodes.setdefault("/", Node(kind="directory", mode=0o755))
+        for path in ("/etc", "/opt", "/proc", "/root", "/run", "/tmp", "/usr/bin", "/var/lib"):
+            self.add_directory(path, mode=0o700 if path == "/root" else 0o755)
+
+    # building ----------------------------------------------------------------
+    def add_directory(
+        self, path: str, *, mode: int = 0o755, owner: str = "root", group: str = "root"
+    ) -> None:
+        """Put a folder there, with every folder above it (0755, root) that lacks."""
+        self._add(path, Node(kind="directory", mode=mode, owner=owner, group=group))
+
+    def add_file(
+        self,
+        path: str,
+        content: bytes | str = b"",
+        *,
+        mode: int = 0o644,
+        owner: str = "root",
+        group: str = "root",
+        size: int | None = None,
+    ) -> None:
+        """Put a file there; ``size`` makes it sparse: the content, then zeros."""
+        data = content.encode() if isinstance(content, str) else content
+        node = Node(kind="file", mode=mode, owner=owner, group=group, content=data, size=size)
+        self._add(path, node)
+
+    def add_link(self, path: str, target: str) -> None:
+        """Put a symbolic link there; it may dangle."""
+        self._add(path, Node(kind="link", mode=0o777, target=target))
+
+    def add_program(self, path: str) -> None:
+        """Put an executable there, so that ``which`` finds it."""
+        self.add_file(path, b"\x7fELF", mode=0o755)
+
+    def forbid(self, path: str) -> None:
+        """Refuse reading ``path`` and what is below it, as a mode of 0700 does to others."""
+        self._forbidden.add(normal(path))
+
+    # looking at the whole ----------------------------------------------------
+    def tree(self, below: str = "/") -> dict[str, tuple[str, int, str, str | bytes]]:
+        """Return path -> (kind, mode, owner, content or target), to compare two moments."""
+        return {
+            path: (n.kind, n.mode, n.owner, n.target if n.kind == "link" else n.content)
+            for path, n in sorted(self.nodes.items())
+            if path == below or path.startswith(below.rstrip("/") + "/")
+        }
+
+    def serials(self) -> dict[str, int]:
+        """Return path -> serial of its last change; equal means that nothing was touched."""
+        return {path: n.touched for path, n in self.nodes.items()}
+
+    def check_consistency(self) -> None:
+        """Demand a tree that a real file system could hold."""
+        for path, node in self.nodes.items():
+            assert path == normal(path), f"not normalised: {path}"
+            parent = self.nodes.get(posixpath.dirname(path))
+            assert parent is not None, f"no folder above {path}"
+            assert parent.kind == "directory", f"{path} is below a {parent.kind}"
+            assert (node.kind == "link") == bool(node.target), f"link without target: {path}"
+            assert not node.mode & ~0o7777, f"mode of {path}: {node.mode:o}"
+
+    # Host: reading -----------------------------------------------------------
+    def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
+        """Return bytes of a file, the sparse tail as zeros."""
+        real = self._follow(path, "read")
+        node = self._node(real, "read")
+        if node is None:
+            return None
+        if node.kind != "file":
+            raise HostError(f"cannot read file: {path}: it is a {node.kind}", hint=f"ls -ld {path}")
+        end = node.length if limit is None else min(node.length, offset + limit)
+        known = node.content[offset : min(end, len(node.content))]
+        return known + bytes(max(0, end - offset - len(known)))
+
+    def look(self, path: str) -> Entry | None:
+        """Return what is at the path itself."""
+        clean = normal(path)
+        parent = self._follow(posixpath.dirname(clean), "look at")
+        real = clean if clean == "/" else posixpath.join(parent, posixpath.basename(clean))
+        node = self._node(real, "look at")
+        if node is None:
+            return None
+        same = {name: getattr(node, name) for name in ("kind", "mode", "owner", "group", "target")}
+        return Entry(size=node.length, **same)
+
+    def resolve(self, path: str) -> str:
+        """Return the path with links followed; a loop is returned as it stands (realpath)."""
+        try:
+            return self._follow(path, "resolve")
+        except HostError:
+            return normal(path)
+
+    def names_in(self, path: str) -> tuple[str, ...]:
+        """Return the sorted names in a folder."""
+        real = self._follow(path, "list")
+        node = self._node(real, "list")
+        if node is None or node.kind != "directory":
+            return ()
+        start = real.rstrip("/") + "/"
+        return tuple(sorted(p[len(start) :] for p in self.nodes if _directly_below(p, start)))
+
+    def which(self, program: str) -> str | None:
+        """Return where a program is on root's path."""
+        candidates = (program,) if "/" in program else (f"{p}/{program}" for p in _PROGRAMS)
+        for path in candidates:
+            node = self.nodes.get(self.resolve(path))
+            if node is not None and node.kind == "file" and node.mode & 0o111:
+                return path
+        return None
+
+    # Host: writing -----------------------------------------------------------
+    def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+        """Replace a file; a link there is replaced, not followed (it is a rename)."""
+        real = self._place(path)
+        with self._changing("write", real):
+            self._refuse_folder(real)
+            self.nodes[real] = Node(
+                kind="file", mode=mode, owner=owner, group=owner, content=content
+            )
+
+    def make_directory(self, path: str, *, mode: int, owner: str) -> None:
+        """Make one folder; the one above must be there."""
+        real = self._place(path)
+        with self._changing("make_directory", real):
+            old = self.nodes.get(real)
+            if old is not None and old.kind != "directory":
+                raise HostError(
+                    f"cannot make folder {path}: a {old.kind} is in its place",
+                    hint=f"ls -ld {path}",
+                )
+            self.nodes[real] = Node(kind="directory", mode=mode, owner=owner, group=owner)
+
+    def make_link(self, path: str, target: str) -> None:
+        """Make or replace a symbolic link."""
+        real = self._place(path)
+        with self._changing("make_link", real):
+            self._refuse_folder(real)
+            self.nodes[real] = Node(kind="link", mode=0o777, target=target)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or an empty folder; absent is fine and no change."""
+        real = self._place(path, lenient=True)
+        if real not in self.nodes:
+            return
+        with self._changing("remove", real):
+            if any(_directly_below(p, real + "/") for p in self.nodes):
+                raise HostError(f"cannot remove {path}: it is not empty", hint=f"ls -A {path}")
+            del self.nodes[real]
+
+    # inside ------------------------------------------------------------------
+    def _refuse_folder(self, path: str) -> None:
+        if path in self.nodes and self.nodes[path].kind == "directory":
+            raise HostError(f"cannot replace {path}: it is a folder", hint=f"ls -ld {path}")
+
+    @contextmanager
+    def _changing(self, verb: Verb, path: str) -> Iterator[None]:
+        self._attempts += 1
+        if self._attempts == self.die_before_change:
+            raise KilledError(f"before {verb} {path}")
+        if self._attempts == self.fail_at_change:
+            raise HostError(f"cannot {verb} {path}: no space left on device", hint="df -h")
+        yield
+        if path in self.nodes:
+            self.nodes[path].touched = self._attempts
+        self.changes.append((verb, path))
+        self.check_consistency()
+        if self._attempts == self.die_after_change:
+            raise KilledError(f"after {verb} {path}")
+
+    def _add(self, path: str, node: Node) -> None:
+        clean = normal(path)
+        above = posixpath.dirname(clean)
+        if above not in self.nodes:
+            self._add(above, Node(kind="directory", mode=0o755))
+        self.nodes[clean] = node
+        self.check_consistency()
+
+    def _place(self, path: str, *, lenient: bool = False) -> str:
+        """Return where a change of ``path`` lands: links above it followed, itself not."""
+        clean = normal(path)
+        parent = self._follow(posixpath.dirname(clean), "change")
+        node = self.nodes.get(parent)
+        if not lenient and (node is None or node.kind != "directory"):
+            raise HostError(
+                f"cannot change {path}: no folder {parent}",
+                hint=f"ls -ld {posixpath.dirname(clean)}",
+            )
+        return posixpath.join(parent, posixpath.basename(clean))
+
+    def _node(self, real: str, verb: str) -> Node | None:
+        for path in self._forbidden:
+            if real == path or real.startswith(path + "/"):
+                raise HostError(
+                    f"cannot {verb} {real}: permission denied", hint=f"sudo ls -ld {real}"
+                )
+        return self.nodes.get(real)
+
+    def _follow(self, path: str, verb: str) -> str:
+        """Return ``path`` with every link followed, also where nothing is at its end."""
+        todo = [p for p in normal(path).split("/") if p]
+        real, followed = "/", 0
+        while todo:
+            part = todo.pop(0)
+            if part == "..":
+                real = posixpath.dirname(real)
+                continue
+            step = posixpath.join(real, part)
+            node = self.nodes.get(step)
+            if node is None or node.kind != "link":
+                real = step
+                continue
+            followed += 1
+            if followed > LINKS_FOLLOWED:
+                raise HostError(f"cannot {verb} {path}: too many links", hint=f"namei {path}")
+            real = "/" if node.target.startswith("/") else real
+            todo = [p for p in node.target.split("/") if p not in {"", "."}] + todo
+        return real
+
+
+def normal(path: str) -> str:
+    assert path.startswith("/"), f"not an absolute path: {path!r}"
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _directly_below(path: str, start: str) -> bool:
+    return path.startswith(start) and path != start and "/" not in path[len(start) :]

@@ -1,0 +1,336 @@
+"""Starts the rendered proxy with the real nginx, without privileges, in a folder of its own."""
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from trtllm_install.model.proxyspec import ProxySpec, Upstream
+from trtllm_install.render.openresty import render_proxy
+
+MODULES: Final = (
+    "/usr/lib/nginx/modules/ndk_http_module.so",
+    "/usr/lib/nginx/modules/ngx_http_lua_module.so",
+)
+NOBODY: Final = 65534
+QWEN: Final = "nvidia/Qwen3-30B-A3B-FP4"
+NEMOTRON: Final = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4"
+
+
+def nginx_binary() -> str:
+    """Return the nginx to test with; without one the test is skipped, except in CI."""
+    binary = os.environ.get("TRTLLM_TEST_NGINX") or shutil.which("nginx", path="/usr/sbin:/usr/bin")
+    if binary and all(Path(module).exists() for module in MODULES):
+        return binary
+    if os.environ.get("CI"):
+        pytest.fail("nginx with libnginx-mod-http-lua is not installed")
+    pytest.skip("needs nginx and libnginx-mod-http-lua")
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(what: str, holds: Callable[[], object], *, within: float = 10) -> None:
+    """Wait until ``holds()`` is true; fail naming ``what`` after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within} s: {what}")
+        time.sleep(0.01)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer, read whole."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict:
+        """The error, after checking that it has the shape OpenAI's clients know."""
+        assert self.headers["Content-Type"] == "application/json"
+        assert self.headers["X-Request-Id"]
+        error = self.json["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert isinstance(error["message"], str)
+        assert error["message"]
+        return error
+
+
+def ask(
+    address: int | str,
+    method: str,
+    path: str,
+    body: bytes | dict | None = None,
+    headers: dict[str, str] | None = None,
+    timeout: float = 10,
+) -> Reply:
+    """Make one request, to a port of this machine or to a unix socket."""
+    with contextlib.closing(connect(address, timeout)) as connection:
+        data = json.dumps(body).encode() if isinstance(body, dict) else body
+        connection.request(method, path, data, headers or {})
+        answer = connection.getresponse()
+        return Reply(answer.status, answer.headers, answer.read())
+
+
+def connect(address: int | str, timeout: float = 10) -> http.client.HTTPConnection:
+    """Return a connection that is opened by the first request."""
+    if isinstance(address, int):
+        return http.client.HTTPConnection("127.0.0.1", address, timeout=timeout)
+    connection = http.client.HTTPConnection("localhost", timeout=timeout)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(timeout)
+    connection.sock.connect(address)
+    return connection
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """One request as a backend got it."""
+
+    method: str
+    path: str
+    headers: http.client.HTTPMessage
+    body: bytes
+    client: int  # port of the connection
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers a health check, then lets the backend's ``answer`` speak."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 20
+
+    def answer_any(self) -> None:
+        backend: Backend = self.server.backend  # type: ignore[attr-defined]
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.path == "/health":
+            backend.health(self)
+            return
+        backend.seen.append(
+            Seen(self.command, self.path, self.headers, body, self.client_address[1])
+        )
+        backend.answer(self)
+
+    do_GET = do_POST = do_DELETE = answer_any  # noqa: N815 (names of the base class)
+
+    def send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def start_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def send_chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing: the tests look at what is recorded."""
+
+
+class Backend:
+    """A model server whose answers a test chooses."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name = name
+        self.port = port
+        self.seen: list[Seen] = []
+        self.answer: Callable[[Handler], None] = self.say_name
+        self.health: Callable[[Handler], None] = lambda request: request.send(200, b"")
+        self._server: ThreadingHTTPServer | None = None
+
+    def say_name(self, request: Handler) -> None:
+        request.send(200, json.dumps({"backend": self.name}).encode())
+
+    def start(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._server.backend = self  # type: ignore[attr-defined]
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class Rig:
+    """A running proxy, its folder and its backends."""
+
+    def __init__(self, folder: Path, backends: Sequence[Backend], **changes: object) -> None:
+        self.folder = folder
+        self.backends = {backend.name: backend for backend in backends}
+        self.spec = self._spec(backends, changes)
+        self.port = self.spec.port
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _spec(self, backends: Sequence[Backend], changes: dict[str, object]) -> ProxySpec:
+        ids = {"qwen": (QWEN,), "nemotron": (NEMOTRON, "nemo-alias")}
+        spec = ProxySpec(
+            host="127.0.0.1",
+            port=free_port(),
+            upstreams=tuple(
+                Upstream(
+                    name=backend.name,
+                    host="127.0.0.1",
+                    port=backend.port,
+                    ids=ids.get(backend.name, (backend.name,)),
+                    contains=(backend.name,),
+                    state_file=f"{self.folder}/{backend.name}.json",
+                )
+                for backend in backends
+            ),
+            first_byte_s=30,
+            body_limit_mib=64,
+            binary="nginx",
+            modules=MODULES,
+            lua_path="",
+            lua_cpath="",
+            conf_dir=f"{self.folder}/etc",
+            run_dir=f"{self.folder}/run",
+            temp_dir=f"{self.folder}/tmp",
+            error_log=f"{self.folder}/error.log",
+            access_log=f"{self.folder}/access.log",
+            admin_socket=f"{self.folder}/admin.sock",
+            workers=1,
+        )
+        return dataclasses.replace(spec, **changes)  # type: ignore[arg-type]
+
+    def write(self) -> str:
+        """Render into the folder and return the generation."""
+        for path, text in render_proxy(self.spec).items():
+            target = Path(self.spec.conf_dir, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        for path in (f"{self.spec.run_dir}/proxy", self.spec.temp_dir):
+            Path(path).mkdir(parents=True, exist_ok=True)
+        text = Path(self.spec.conf_dir, "routes.lua").read_text(encoding="utf-8")
+        return text.split('generation = "')[1].split('"')[0]
+
+    def start(self) -> None:
+        self.write()
+        user: dict[str, object] = {}
+        if os.geteuid() == 0:
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+            user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        with Path(self.folder, "stderr").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [
+                    *(nginx_binary(), "-e", "stderr", "-p", f"{self.spec.run_dir}/proxy"),
+                    *("-c", f"{self.spec.conf_dir}/nginx.conf", "-g", "daemon off;"),
+                ],
+                stderr=stderr,
+                **user,  # type: ignore[call-overload]
+            )
+        eventually("the proxy answers", self.is_alive)
+
+    def is_alive(self) -> bool:
+        assert self.process
+        if self.process.poll() is not None:
+            pytest.fail("nginx has ended: " + Path(self.folder, "stderr").read_text())
+        try:
+            return self.ask("GET", "/livez").status == 200
+        except OSError:
+            return False
+
+    def reload(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGHUP)
+
+    def workers(self) -> list[int]:
+        assert self.process
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+
+    def ask(self, method: str, path: str, *args: object, **options: object) -> Reply:
+        return ask(self.port, method, path, *args, **options)  # type: ignore[arg-type]
+
+    def chat(self, model: object, **fields: object) -> Reply:
+        return self.ask("POST", "/v1/chat/completions", {**fields, "model": model})
+
+    def admin(self, method: str, path: str) -> Reply:
+        return ask(self.spec.admin_socket, method, path)
+
+    def status(self, name: str) -> dict:
+        return self.admin("GET", "/-/status").json["backends"][name]
+
+    def set_state(self, name: str, state: str, **fields: object) -> None:
+        """Write the state file as a launcher does: whole, then renamed into place."""
+        target = self.folder / f"{name}.json"
+        document = {"schema": 1, "name": name, "state": state, "load_seconds": None, **fields}
+        draft = target.with_suffix(".new")
+        draft.write_text(json.dumps(document))
+        draft.chmod(0o644)
+        draft.rename(target)
+
+    def error_log(self) -> str:
+        return Path(self.spec.error_log).read_text() + (self.folder / "stderr").read_text()
+
+    def access_log(self) -> list[dict]:
+        text = Path(self.spec.access_log).read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@contextlib.contextmanager
+def running(*names: str, **changes: object) -> Iterator[Rig]:
+    """Yield a proxy with a backend for each name, all healthy; clean up afterwards."""
+    nginx_binary()
+    backends = [Backend(name, free_port()) for name in names]
+    folder = Path(tempfile.mkdtemp(prefix="trtllm-proxy-"))
+    folder.chmod(0o755)
+    rig = Rig(folder, backends, **changes)
+    try:
+        for backend in backends:
+            backend.start()
+        rig.start()
+        eventually("every backend is healthy", lambda: rig.ask("GET", "/health").status == 200)
+        yield rig
+    finally:
+        rig.stop()
+        for backend in backends:
+            backend.stop()
+        shutil.rmtree(folder)
