@@ -35,7 +35,7 @@ def desired_tree(
         engine_configs=wanted.engine_configs,
         extra_files=_simulated_files(wanted) if wanted.installation.simulate else (),
         links_out={
-            name: tuple(sorted({dirname(path) for path in seen.links_out}))
+            name: seen.links_out
             for name, seen in facts.weights
             if isinstance(seen, WeightsFacts)
         },

@@ -9,7 +9,7 @@ from trtllm_install.host.protocol import Host
 from trtllm_install.judge.judge import judge
 from trtllm_install.model.errors import PreflightFailed
 from trtllm_install.model.facts import Facts
-from trtllm_install.model.findings import Finding, Severity, accepted
+from trtllm_install.model.findings import Finding, accepted, blocking
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.observe import observe
 from trtllm_install.receipts.store import read_receipt
@@ -27,9 +27,7 @@ class Judged:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """Findings that stop an install: not accepted, and not the consequence of another."""
-        return tuple(
-            f for f in self.findings if f.severity is Severity.ERROR and f.muted_by is None
-        )
+        return tuple(blocking(self.findings))
 
 
 def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:

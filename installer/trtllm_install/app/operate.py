@@ -74,7 +74,7 @@ def operate(host: Host, action: ServiceAction, names: tuple[str, ...]) -> Ordere
     if not names and action is ServiceAction.START:
         supervisor.start_all()
     elif not names and action is ServiceAction.STOP:
-        supervisor.stop_all()
+        supervisor.stop_all(chosen)
     else:
         for name in chosen:
             supervisor.carry_out(ServiceChange(action=action, name=name, reason="asked for"))

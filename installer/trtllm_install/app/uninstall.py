@@ -40,7 +40,7 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
             return Uninstalled()
         supervisor = supervisor_called(receipt.supervisor, host)
         reporter.phase("stop everything")
-        supervisor.deactivate()
+        supervisor.deactivate(receipt.order)
         reporter.phase("remove what the receipt owns")
         _empty_volatile(host, receipt, purge=purge)
         changes = plan_removal(Desired(), see_tree(host, Desired(), receipt), receipt)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from trtllm_install.app.reporter import Live
 from trtllm_install.cli.present import finding_lines, plan_summary
+from trtllm_install.model import layout
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.tree import Change, Plan, ServiceChange
 
 # A load of minutes must show life in a log, without filling it.
 _REPEAT_S = 30.0
+# A first install is summed up in a line (`plan` lists it); a few changes are named.
+_LISTED = 20
 
 
 class PlainReporter:
@@ -18,6 +21,7 @@ class PlainReporter:
 
     def __init__(self) -> None:
         self._shown: dict[str, tuple[str, float]] = {}
+        self._lists = False
 
     def phase(self, title: str) -> None:
         """See Reporter.phase."""
@@ -36,11 +40,14 @@ class PlainReporter:
     def planned(self, plan: Plan) -> None:
         """See Reporter.planned."""
         self.line(f"==> plan: {plan_summary(plan)}")
+        self._lists = plan.count <= _LISTED
         for kept in plan.kept:
             self.line(f"    keep    {kept.path} ({kept.reason})")
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""
+        if not self._lists or change.path == layout.RECEIPT:
+            return
         self.line(f"    {change.action.value:<8}{change.kind:<10}{change.path}")
 
     def service(self, change: ServiceChange) -> None:

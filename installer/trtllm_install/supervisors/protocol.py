@@ -21,8 +21,8 @@ class Supervisor(Protocol):
     def activate(self) -> None:
         """Take note of new configuration, and start at boot from now on."""
 
-    def deactivate(self) -> None:
-        """Stop everything of ours and do not start it at boot."""
+    def deactivate(self, services: Sequence[str]) -> None:
+        """Stop everything of ours, wait until it has ended, and do not start it at boot."""
 
     def forget(self) -> None:
         """Take note that our configuration is gone."""
@@ -33,7 +33,7 @@ class Supervisor(Protocol):
     def start_all(self) -> None:
         """Start everything, in order."""
 
-    def stop_all(self) -> None:
+    def stop_all(self, services: Sequence[str]) -> None:
         """Stop everything and wait until it has ended."""
 
     def log(self, service: str, *, lines: int) -> str:

@@ -40,10 +40,10 @@ class Supervisord:
         # "update" would also restart what changed; that is carry_out's to decide.
         self._ctl("reread")
 
-    def deactivate(self) -> None:
+    def deactivate(self, services: Sequence[str]) -> None:
         """See Supervisor.deactivate."""
         if self._daemon_answers():
-            self.stop_all()
+            self.stop_all(services)
             self._ctl("shutdown")
             self._await(lambda: not self._daemon_answers(), "stop supervisord")
 
@@ -71,7 +71,7 @@ class Supervisord:
         else:
             self._ctl("start", "all")
 
-    def stop_all(self) -> None:
+    def stop_all(self, services: Sequence[str]) -> None:  # noqa: ARG002 (all it has is ours)
         """See Supervisor.stop_all."""
         if self._daemon_answers():
             self._ctl("stop", "all", timeout=_STOP_S)
@@ -97,8 +97,11 @@ class Supervisord:
         self._ctl("add", name)  # autostart starts it
 
     def _start_daemon(self) -> None:
-        # Raised here, where we are root: supervisord and what it runs are not.
-        limits = ("prlimit", "--memlock=unlimited", "--stack=67108864", "--core=0")
+        # Raised here, where we are root: supervisord and what it runs are not. A container
+        # may lack the right to raise them, and then its own limits hold.
+        limits: tuple[str, ...] = _LIMITS
+        if self._host.run([*limits, "true"]).code != 0:
+            limits = ()
         daemon = f"{layout.TOOL}/bin/supervisord"
         ended = self._host.run([*limits, daemon, "-c", layout.SUPERVISORD_CONF])
         if ended.code != 0:
@@ -126,4 +129,5 @@ class Supervisord:
             self._host.pause(0.05)
 
 
+_LIMITS = ("prlimit", "--memlock=unlimited", "--stack=67108864", "--core=0")
 _CTL = (f"{layout.TOOL}/bin/supervisorctl", "-c", layout.SUPERVISORD_CONF)

@@ -38,9 +38,9 @@ class Systemd:
         # The target is active before its units are: it only carries "all of it".
         self._systemctl("start", "--no-block", layout.TARGET)
 
-    def deactivate(self) -> None:
+    def deactivate(self, services: Sequence[str]) -> None:
         """See Supervisor.deactivate."""
-        self.stop_all()
+        self.stop_all((*services, "gpu-ready"))
         self._systemctl("disable", "--quiet", layout.TARGET)
 
     def forget(self) -> None:
@@ -64,9 +64,11 @@ class Systemd:
         """See Supervisor.start_all."""
         self._systemctl("start", "--no-block", layout.TARGET)
 
-    def stop_all(self) -> None:
+    def stop_all(self, services: Sequence[str]) -> None:
         """See Supervisor.stop_all."""
-        self._systemctl("stop", layout.TARGET, timeout=_STOP_S)
+        # By name: stopping the target alone stops them too, and does not wait for them.
+        units = [layout.unit(name) for name in services]
+        self._systemctl("stop", layout.TARGET, *units, timeout=_STOP_S)
 
     def log(self, service: str, *, lines: int) -> str:
         """See Supervisor.log."""
@@ -89,5 +91,5 @@ class Systemd:
 def refused(ended: Completed, *, hint: str) -> HostError:
     """Return the error for a command of the supervisor that failed."""
     text = (ended.stderr or ended.stdout).strip().splitlines()
-    cause = text[-1] if text else f"exit {ended.code}"
+    cause = "; ".join(text[:3]) if text else f"exit {ended.code}"
     return HostError(f"cannot run {' '.join(ended.argv)}: {cause}", hint=hint)

@@ -1,0 +1,122 @@
+"""What a service remembers between starts: crashes, the back-off they ask for, load time."""
+
+from collections.abc import Sequence
+
+from trtllm_install.launcher import files
+from trtllm_install.model import exits
+
+DELAYS_S = (5.0, 15.0, 45.0, 120.0, 300.0)
+HEALTHY_AGAIN_S = 1800.0  # a crash later than this after READY starts a new count
+SOON_S = 600.0  # a crash within this after READY can be one that repeats itself
+SAME_CRASHES = 3
+_KEPT = 20
+
+
+class Crash:
+    """One end of the process that nobody asked for."""
+
+    __slots__ = ("at", "code", "reason", "served_s", "signature")
+
+    def __init__(
+        self, *, at: float, code: int, reason: str, signature: str, served_s: float | None
+    ) -> None:
+        self.at = at  # unix seconds
+        self.code = code
+        self.reason = reason
+        self.signature = signature  # equal for crashes of one cause
+        self.served_s = served_s  # seconds after READY, None if it came before
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is a crash of the service; a port that was taken is not."""
+        return not self.signature.startswith(f"{exits.TEMPORARY} ")
+
+
+def parse_delays(text: str) -> tuple[float, ...]:
+    """Return the delays in ``text`` ("5,15,45", seconds); the usual ones if it holds none."""
+    try:
+        delays = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        return DELAYS_S
+    return delays or DELAYS_S
+
+
+def plan_delay(crashes: Sequence[Crash], delays: Sequence[float], now: float) -> float:
+    """Return the seconds to wait before the next start.
+
+    Counted from the last crash. A clock that was set back never makes it longer
+    than the delay itself. A port that was taken is no crash: it costs the first
+    delay, and does not raise the later ones.
+    """
+    if not crashes:
+        return 0.0
+    counted = sum(1 for crash in crashes if crash.counts)
+    delay = delays[min(max(counted, 1), len(delays)) - 1]
+    return min(max(crashes[-1].at + delay - now, 0.0), delay)
+
+
+def is_repeating(crashes: Sequence[Crash]) -> bool:
+    """Tell whether the last three crashes were one and the same, each soon after READY."""
+    last = crashes[-SAME_CRASHES:]
+    return (
+        len(last) == SAME_CRASHES
+        and len({crash.signature for crash in last}) == 1
+        and all(crash.served_s is not None and crash.served_s <= SOON_S for crash in last)
+    )
+
+
+class History:
+    """The crash streak and figures in ``<state_dir>/history.json``."""
+
+    def __init__(self, state_dir: str) -> None:
+        self._path = f"{state_dir}/history.json"
+        content = files.read_json(self._path)
+        self.crashes = _parse_crashes(content.get("crashes"))
+        self.attempt = 1 + len(self.crashes)  # number of this start since the service was well
+        load = content.get("load_seconds")
+        self.load_seconds = load if isinstance(load, int | float) else None
+        last = content.get("exit")
+        self.last_exit: dict[str, object] | None = last if isinstance(last, dict) else None
+
+    def record_crash(self, crash: Crash) -> None:
+        """Add a crash; one after 30 healthy minutes begins a new streak."""
+        if crash.served_s is not None and crash.served_s >= HEALTHY_AGAIN_S:
+            self.crashes = []
+        self.crashes = [*self.crashes, crash][-_KEPT:]
+        self.record_exit(crash.code, crash.reason, crash.at)
+
+    def record_exit(self, code: int, reason: str, at: float) -> None:
+        """Remember how the launcher ended; an end that is not restarted ends the streak too.
+
+        Whoever starts the service after that has acted, and need not wait.
+        """
+        if not exits.is_restarted(code):
+            self.crashes = []
+        self.last_exit = {"code": code, "reason": reason, "at": round(at, 3)}
+        self.save()
+
+    def forget_crashes(self) -> None:
+        """End the streak: the service is well again."""
+        self.crashes = []
+        self.attempt = 1
+        self.save()
+
+    def save(self) -> None:
+        """Write the file; OSError when the folder does not allow it."""
+        content = {
+            "schema": 1,
+            "crashes": [
+                {key: getattr(crash, key) for key in Crash.__slots__} for crash in self.crashes
+            ],
+            "load_seconds": self.load_seconds,
+            "exit": self.last_exit,
+        }
+        files.write_json(self._path, content, durable=True)
+
+
+def _parse_crashes(value: object) -> list[Crash]:
+    # A file that somebody damaged costs the back-off, never the start.
+    try:
+        return [Crash(**{k: entry[k] for k in Crash.__slots__}) for entry in value]  # type: ignore[attr-defined]
+    except (TypeError, KeyError):
+        return []

@@ -1,0 +1,169 @@
+"""The sentence of a launcher: back off, wait, be admitted, load, serve, end."""
+
+import contextlib
+import fcntl
+import os
+from time import time
+
+from trtllm_install.launcher import admission, drain, gate, load, serve, stop
+from trtllm_install.launcher.history import Crash, is_repeating, plan_delay
+from trtllm_install.launcher.station import ChildDied, Station, StopRequested, Verdict
+from trtllm_install.launcher.words import render_seconds
+from trtllm_install.model import exits, states
+
+
+def supervise(station: Station, *, environment: dict[str, str], delays: tuple[float, ...]) -> int:
+    """Run the service to its end and return the launcher's exit code (model/exits.py)."""
+    try:
+        _run(station, environment, delays)
+        raise AssertionError("serve() returned")  # noqa: TRY301 (caught with every other bug)
+    except StopRequested:
+        return _stop(station)
+    except ChildDied as death:
+        return _end(station, _judge_death(station, death), delays)
+    except Verdict as verdict:
+        return _end(station, verdict, delays)
+    except OSError as error:
+        return _end(station, _judge_os_error(error), delays)
+    except Exception as bug:  # noqa: BLE001 (whatever it is, no process may stay behind)
+        import traceback  # noqa: PLC0415 (2 MB that only a bug needs)
+
+        station.log("".join(traceback.format_exception(bug)))
+        reason = f"internal error of the launcher: {type(bug).__name__}: {bug}"
+        return _end(station, Verdict(exits.CRASH, reason), delays)
+
+
+def _run(station: Station, environment: dict[str, str], delays: tuple[float, ...]) -> None:
+    _become_the_only_launcher(station)
+    gate.back_off(station, delays)
+    station.enter(states.WAITING, "starting")
+    gate.await_predecessors(station)
+    station.enter(states.ADMISSION, "checking the port, the GPU and left-over processes")
+    lock = admission.admit(station)
+    load.spawn_child(station, environment)
+    load.await_ready(station)
+    lock.release()
+    _announce(station)
+    serve.serve(station)
+
+
+def _become_the_only_launcher(station: Station) -> None:
+    """Return once no other launcher runs this service; the lock lasts as long as the process.
+
+    Until then the state file is the other one's, and is left alone.
+    """
+    path = f"{station.spec.run_dir}/{station.spec.name}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    told = False
+    while not admission.try_lock(descriptor, fcntl.LOCK_EX):
+        if not told:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            station.log(f"waiting until the other launcher of this service ends: pid {holder}")
+            told = True
+        station.turn(gate.LOOK_EVERY_S)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _announce(station: Station) -> None:
+    """Tell the supervisor, the successors and the proxy that clients are served."""
+    seconds = station.now - station.spawned_at
+    with contextlib.suppress(OSError):  # a full disk must not end a service that serves
+        station.record.note_ready(seconds)
+    words = f"healthy, loaded in {render_seconds(seconds)}"
+    # Before anything else that takes time: the successors wait for the state file.
+    station.enter(states.HEALTHY, words)
+    station.notifier.ready(words)
+    with contextlib.suppress(OSError):  # as above
+        station.record.save_timeline()
+    drain.tell_proxy(station, "undrain")
+
+
+def _stop(station: Station) -> int:
+    station.stopping = True
+    if station.pid is None:
+        station.notifier.stopping("stopped")
+    else:
+        try:
+            stop.stop_child(station)
+        except Verdict as verdict:
+            return _finish(station, states.FAILED, verdict)
+    return _finish(station, states.STOPPED, Verdict(exits.REQUESTED, "stopped"))
+
+
+def _end(station: Station, verdict: Verdict, delays: tuple[float, ...]) -> int:
+    """End what is left of the tree, and decide between a restart and none."""
+    station.stopping = True
+    station.notifier.extending = True
+    served = station.record.served_s
+    with contextlib.suppress(OSError):
+        if verdict.code == exits.HANG:
+            serve.save_evidence(station, verdict.reason)
+    try:
+        stop.end_tree(station, grace_s=min(stop.HUNG_GRACE_S, station.spec.stop_grace_s))
+    except Verdict as unkillable:
+        verdict = unkillable
+    verdict = _weigh(station, verdict, served)
+    if exits.is_restarted(verdict.code):
+        return _finish(station, states.BACKOFF, verdict, delays)
+    return _finish(station, states.FAILED, verdict)
+
+
+def _weigh(station: Station, verdict: Verdict, served: float | None) -> Verdict:
+    """Return the verdict in the light of the crashes before it, and add it to them."""
+    history = station.history
+    before = [crash for crash in history.crashes if crash.counts]
+    code, reason, hint = verdict.code, verdict.reason, verdict.hint
+    if code == exits.OOM_LOADING and not (before and before[-1].signature == verdict.signature):
+        code, reason = exits.TEMPORARY, f"{reason}; one retry"
+    if not exits.is_restarted(code):
+        return verdict
+    crash = Crash(at=time(), code=code, reason=reason, signature=verdict.signature, served_s=served)
+    with contextlib.suppress(OSError):  # without its history a service starts without back-off
+        history.record_crash(crash)
+    if is_repeating(history.crashes):
+        reason = f"the same crash three times soon after it was ready: {reason}"
+        code, hint = exits.CONFIGURATION, hint or "read the log, then start the service again"
+    return Verdict(code, reason, signature=verdict.signature, hint=hint)
+
+
+def _finish(station: Station, state: str, verdict: Verdict, delays: tuple[float, ...] = ()) -> int:
+    station.pid = station.record.child_pid = None
+    words = verdict.reason
+    if state == states.BACKOFF:
+        wait = render_seconds(plan_delay(station.history.crashes, delays, time()))
+        words = f"backing off {wait} after crash (exit {verdict.code}: {verdict.reason})"
+    elif state == states.FAILED:
+        hint = f"; {verdict.hint}" if verdict.hint else ""
+        words = f"failed (exit {verdict.code}: {verdict.reason}{hint})"
+    with contextlib.suppress(OSError):
+        if state != states.BACKOFF:
+            station.history.record_exit(verdict.code, verdict.reason, time())
+        if station.record.ready_at is None:
+            station.record.save_timeline()
+    if station.record.state not in {None, state}:  # None: another launcher's state file
+        station.enter(state, words)
+    if verdict.code:
+        station.log(words)
+    return verdict.code
+
+
+def _judge_death(station: Station, death: ChildDied) -> Verdict:
+    # Its table of patterns is only loaded now: a service that runs does not pay for it.
+    from trtllm_install.launcher.classify import judge_exit  # noqa: PLC0415
+
+    if station.output:
+        station.output.drain()
+    return judge_exit(
+        death.status,
+        station.output.tail() if station.output else (),
+        ready=station.record.ready_at is not None,
+        oom_killed=load.count_oom_kills() > station.oom_kills,
+    )
+
+
+def _judge_os_error(error: OSError) -> Verdict:
+    where = f" {error.filename}" if error.filename else ""
+    reason = f"cannot use{where}: {os.strerror(error.errno or 0).lower()}"
+    code = exits.PERMISSION if isinstance(error, PermissionError) else exits.OS_ERROR
+    return Verdict(code, reason, hint="run `sudo trtllm-install`")

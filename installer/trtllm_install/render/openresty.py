@@ -1,0 +1,128 @@
+"""Renders the proxy: nginx.conf, the routes as data, and our Lua as it is."""
+
+import dataclasses
+import hashlib
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from trtllm_install import resources
+from trtllm_install.model.errors import ConfigError
+from trtllm_install.render.environment import render_template
+
+if TYPE_CHECKING:
+    from trtllm_install.model.proxyspec import ProxySpec, Upstream
+
+_LUALIB: Final = "lualib/trtllm"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PATH: Final = re.compile(r"[^\s\"'\\;{}$*]*")
+_GENERATION: Final = re.compile(r'generation = "[0-9a-f]*"')
+# A listener on every address is reached by loopback.
+_DIALLED: Final = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def render_proxy(spec: "ProxySpec") -> dict[str, str]:
+    """Return the proxy's files: path below ``spec.conf_dir`` to text.
+
+    Raises ConfigError for what nginx cannot be told: a backend that has no IP
+    address, a name or path with characters that mean something to nginx.
+    """
+    _check(spec)
+    upstreams = [_upstream_context(upstream) for upstream in spec.upstreams]
+    values = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
+    values |= {"upstreams": upstreams, "listen": _listen(spec)}
+    files = {"nginx.conf": render_template("openresty/nginx.conf.j2", **values)}
+    for name in resources.names(f"templates/openresty/{_LUALIB}", ".lua"):
+        files[f"{_LUALIB}/{name}"] = resources.read_text(f"templates/openresty/{_LUALIB}/{name}")
+    files["routes.lua"] = _render_routes(spec, generation="")
+    files["routes.lua"] = _render_routes(spec, generation=generation(files))
+    return files
+
+
+def generation(files: Mapping[str, str]) -> str:
+    """Return 12 hex digits that stand for the rendered files, whatever generation they name."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        text = _GENERATION.sub('generation = ""', files[path], count=1)
+        digest.update(f"{path}\0{len(text)}\0{text}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
+    return render_template(
+        "openresty/routes.lua.j2",
+        generation=_lua(generation),
+        admin_socket=_lua(spec.admin_socket),
+        upstreams=[
+            {
+                "name": _lua(u.name),
+                "host": _lua(_bracketed(_address(u))),
+                "port": u.port,
+                "ids": [_lua(i) for i in u.ids],
+                "contains": [_lua(c.lower()) for c in u.contains],
+                "state_file": _lua(u.state_file),
+            }
+            for u in spec.upstreams
+        ],
+    )
+
+
+def _upstream_context(upstream: "Upstream") -> dict[str, str]:
+    address = f"{_bracketed(_address(upstream))}:{upstream.port}"
+    return {"name": upstream.name, "address": address}
+
+
+def _address(upstream: "Upstream") -> str:
+    host = _DIALLED.get(upstream.host, upstream.host)
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError as error:
+        raise ConfigError(
+            f"cannot render the proxy: host of {upstream.name} is not an IP address: {host}",
+            hint="write the address itself, for example 127.0.0.1, in the site file or the profile",
+        ) from error
+
+
+def _listen(spec: "ProxySpec") -> str:
+    if spec.host == "localhost":
+        return f"127.0.0.1:{spec.port}"
+    try:
+        return f"{_bracketed(str(ipaddress.ip_address(spec.host)))}:{spec.port}"
+    except ValueError as error:
+        raise ConfigError(
+            f"cannot render the proxy: its listen address is not an IP address: {spec.host}",
+            hint="write 127.0.0.1, 0.0.0.0 or an address of this host in the site file",
+        ) from error
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _check(spec: "ProxySpec") -> None:
+    for upstream in spec.upstreams:
+        if not _NAME.fullmatch(upstream.name):
+            raise ConfigError(
+                f"cannot render the proxy: not a usable name of a backend: {upstream.name!r}",
+                hint="use letters, digits, dots, dashes and underscores",
+            )
+    for path in (
+        *spec.modules,
+        *(spec.conf_dir, spec.run_dir, spec.temp_dir, spec.admin_socket),
+        *(spec.error_log, spec.access_log),
+    ):
+        if not _PATH.fullmatch(path):
+            raise ConfigError(
+                f"cannot render the proxy: path with a character that nginx reads: {path!r}",
+                hint="choose a path without spaces, quotes, backslashes and any of ;{}$*",
+            )
+
+
+def _lua(text: str) -> str:
+    """Return ``text`` as a Lua string literal, byte for byte the same in UTF-8."""
+    out = "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\{byte:03d}"  # noqa: PLR2004 (printable ASCII)
+        for byte in text.encode()
+    )
+    return f'"{out}"'

@@ -1,0 +1,57 @@
+-- What only this machine may ask: served on a unix socket of the service's user.
+
+local reply = require "trtllm.reply"
+local router = require "trtllm.router"
+local shared = require "trtllm.shared"
+
+local quote = reply.quote
+
+-- GET /-/generation. A worker answers with what it was started with: once the new
+-- generation is heard here, the new workers are serving.
+local function generation()
+    return reply.send_json(200, '{"generation":' .. quote(router.generation) .. "}\n")
+end
+
+-- GET /-/status
+local function status()
+    local parts = {}
+    for i, upstream in ipairs(router.upstreams) do
+        local name = upstream.name
+        local view = shared.read_view(name)
+        parts[i] = quote(name) .. ':{"state":' .. quote(view.state)
+            .. ',"detail":' .. (view.detail and quote(view.detail) or "null")
+            .. ',"serving":' .. tostring(view.serving)
+            .. ',"draining":' .. tostring(shared.is_draining(name))
+            .. ',"in_flight":' .. shared.in_flight(name)
+            .. ',"changed":' .. (view.changed or "null") .. "}"
+    end
+    return reply.send_json(200, '{"generation":' .. quote(router.generation)
+        .. ',"backends":{' .. table.concat(parts, ",") .. "}}\n")
+end
+
+-- POST /-/drain?name=NAME and /-/undrain?name=NAME. A drain holds until it is taken
+-- back or the proxy stops; running requests are not touched.
+local function set_draining(draining)
+    if ngx.req.get_method() ~= "POST" then
+        return reply.send_error { status = 405, code = "method_not_allowed", allow = "POST",
+                                  message = "this path takes POST only" }
+    end
+    local name = ngx.req.get_uri_args(10).name
+    if type(name) ~= "string" or not router.by_name[name] then
+        return reply.send_error { status = 404, code = "backend_not_found", param = "name",
+                                  message = "there is no such backend" }
+    end
+    shared.set_draining(name, draining)
+    return reply.send_json(200, '{"name":' .. quote(name) .. ',"draining":' .. tostring(draining)
+        .. ',"in_flight":' .. shared.in_flight(name) .. "}\n")
+end
+
+local function drain()
+    return set_draining(true)
+end
+
+local function undrain()
+    return set_draining(false)
+end
+
+return { generation = generation, status = status, drain = drain, undrain = undrain }

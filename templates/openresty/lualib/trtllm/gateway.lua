@@ -1,0 +1,86 @@
+-- The way of one request: which backend, may it go there, count it in and out.
+
+local body = require "trtllm.body"
+local problems = require "trtllm.problems"
+local reply = require "trtllm.reply"
+local router = require "trtllm.router"
+local shared = require "trtllm.shared"
+
+local MODEL_IN_LOG = 128
+
+local function refuse_method(allow)
+    return reply.send_error {
+        status = 405, code = "method_not_allowed", allow = allow,
+        message = "this path takes " .. allow .. " only",
+    }
+end
+
+-- access phase of the POST paths: sets $trtllm_upstream or answers itself.
+local function route_by_model()
+    reply.check_request_id()
+    if ngx.req.get_method() ~= "POST" then
+        return refuse_method("POST")
+    end
+    local verdict, model = body.read_model()
+    if verdict ~= "string" then
+        return reply.send_error(problems.about_body(verdict))
+    end
+    local var = ngx.var
+    var.trtllm_model = #model > MODEL_IN_LOG and model:sub(1, MODEL_IN_LOG) or model
+    local upstream = router.find(model)
+    if not upstream then
+        return reply.send_error(router.unknown_model(model))
+    end
+    local name = upstream.name
+    local block = shared.block_of(name)
+    if block then
+        return reply.send_error(problems.about_block(name, block))
+    end
+    var.trtllm_upstream = name
+    shared.enter(name)
+    shared.note_progress(name)
+end
+
+-- access phase of /v1/responses/{id}. Engines keep responses in their own memory
+-- and the id does not say whose it is: nginx asks each backend until one knows it.
+local function route_by_response()
+    reply.check_request_id()
+    local method = ngx.req.get_method()
+    if method ~= "GET" and method ~= "DELETE" then
+        return refuse_method("GET, DELETE")
+    elseif not ngx.var.uri:find("^/v1/responses/[%w_-]+$") then
+        return reply.send_error { status = 404, code = "not_found",
+                                  message = "there is no such path here" }
+    end
+    ngx.req.discard_body()
+end
+
+-- log phase of every request, also of aborted ones. A request that ends in an error
+-- page has lost its ngx.ctx by now; the variable stays.
+local function count_out()
+    local name = ngx.var.trtllm_upstream
+    if name and name ~= "" then
+        shared.leave(name)
+    end
+end
+
+-- content of the error location: nginx has ended the request with a status.
+local function answer_error()
+    reply.check_request_id()
+    return reply.send_error(problems.about_status(ngx.status))
+end
+
+-- content of every path that is not on the list.
+local function answer_unknown_path()
+    reply.check_request_id()
+    return reply.send_error {
+        status = 404, code = "not_found",
+        message = "there is no such path here: " .. reply.shown(ngx.var.uri, 200),
+    }
+end
+
+return {
+    route_by_model = route_by_model, route_by_response = route_by_response,
+    count_out = count_out,
+    answer_error = answer_error, answer_unknown_path = answer_unknown_path,
+}

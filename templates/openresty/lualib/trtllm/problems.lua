@@ -1,0 +1,96 @@
+-- What goes wrong, in words and codes. Codes are public: docs/reference/proxy.md.
+
+local router = require "trtllm.router"
+local shared = require "trtllm.shared"
+
+-- Verdicts about a body (body.lua, json_scan.lua) -> what the client is told.
+local BODIES = {
+    empty = { 400, "the request has no body; it takes a JSON object with a \"model\"",
+              "invalid_json" },
+    invalid = { 400, "the body is not valid JSON in UTF-8", "invalid_json" },
+    too_deep = { 400, "the body is nested more than 900 levels deep", "invalid_json" },
+    not_object = { 400, "the body is JSON but not an object", "invalid_json" },
+    missing = { 400, "the body has no \"model\"; /v1/models lists the ones there are",
+                "model_missing", "model" },
+    other = { 400, "\"model\" is not a string", "model_not_string", "model" },
+    unreadable = { 500, "the proxy cannot read back the body it has stored",
+                   "internal_error" },
+}
+
+local function about_body(verdict)
+    local entry = BODIES[verdict]
+    return { status = entry[1], message = entry[2], code = entry[3], param = entry[4] }
+end
+
+-- A backend that takes no requests now. None of these has cost the GPU anything,
+-- so trying again is cheap, except where only a person can help.
+local function about_block(name, code)
+    local view = shared.read_view(name)
+    local what = ({
+        model_not_ready = "is not ready yet: " .. view.state,
+        model_draining = "is being drained",
+        model_stopped = "is stopped: " .. view.state,
+        model_unavailable = "is down",
+    })[code] or "takes no requests"
+    local is_known = not view.serving and view.detail and code ~= "model_draining"
+    local detail = is_known and " (" .. view.detail .. ")" or ""
+    return {
+        status = 503, code = code, param = "model",
+        message = "the backend " .. name .. " " .. what .. detail,
+        retry_after = code ~= "model_stopped" and (view.retry_after or 5) or nil,
+        should_retry = code ~= "model_stopped",
+    }
+end
+
+-- Statuses that nginx itself ends a request with.
+local NGINX = {
+    [400] = { "the request is not well-formed HTTP", "bad_request" },
+    [403] = { "this is not allowed", "forbidden" },
+    [404] = { "there is no such path here", "not_found" },
+    [405] = { "this method is not supported here", "method_not_allowed" },
+    [411] = { "the request needs a Content-Length", "length_required" },
+    [413] = { "the body is larger than this proxy takes", "request_too_large" },
+    [414] = { "the address is too long", "uri_too_long" },
+    [416] = { "the range cannot be satisfied", "bad_request" },
+    [421] = { "the request is meant for another server", "bad_request" },
+    [431] = { "the headers are too large", "headers_too_large" },
+    [500] = { "the proxy has failed; its error log says how", "internal_error" },
+    [501] = { "this transfer encoding is not supported", "not_implemented" },
+    [505] = { "this version of HTTP is not supported", "http_version_not_supported" },
+}
+local ALIASES = { [494] = 431, [495] = 400, [496] = 400, [497] = 400 }
+
+local function has_connected()
+    local time = ngx.var.upstream_connect_time
+    return time ~= nil and time ~= "" and not time:find("-", 1, true)
+end
+
+-- The backend was asked, or was to be asked, and nginx gave up on it.
+local function about_upstream(status, name)
+    local is_known = router.by_name[name] ~= nil
+    if not has_connected() and is_known then
+        shared.note_refused(name)
+        return about_block(name, shared.block_of(name))
+    elseif not has_connected() then
+        return { status = 503, code = "model_unavailable", retry_after = 5, should_retry = true,
+                 message = "not every backend could be asked for this response" }
+    elseif status == 504 then
+        -- Trying again would make the GPU do the same long work once more.
+        return { status = 504, code = "timeout", should_retry = false,
+                 message = "the backend " .. name .. " sent nothing for too long" }
+    end
+    return { status = 502, code = "backend_died", should_retry = false,
+             message = "the backend " .. name .. " broke off before it answered" }
+end
+
+-- nginx, not Lua, has ended the request with this status.
+local function about_status(status)
+    status = ALIASES[status] or status
+    if status == 502 or status == 503 or status == 504 then
+        return about_upstream(status, ngx.var.trtllm_upstream or "")
+    end
+    local entry = NGINX[status] or NGINX[status >= 500 and 500 or 400]
+    return { status = status, message = entry[1], code = entry[2] }
+end
+
+return { about_body = about_body, about_block = about_block, about_status = about_status }

@@ -1,0 +1,162 @@
+-- What the workers know together: one shared dictionary, every key minted here.
+--
+-- In-flight counts are kept per worker process, so that the counts of a worker
+-- that was killed can be dropped instead of staying for ever. They survive a
+-- reload, as the dictionary does: the old workers still finish their requests.
+
+local ffi = require "ffi"
+local router = require "trtllm.router"
+
+ffi.cdef [[ int kill(int pid, int signal); ]]
+
+local dict = ngx.shared.trtllm
+local EPERM = 1
+
+local WORKERS = "workers" -- process ids, separated by spaces
+local mine = {} -- name of a backend -> key of this worker's count
+
+local function count_key(name, pid)
+    return "count:" .. name .. ":" .. pid
+end
+
+-- Call once in each new worker.
+local function join()
+    local pid = ngx.worker.pid()
+    for _, upstream in ipairs(router.upstreams) do
+        mine[upstream.name] = count_key(upstream.name, pid)
+        dict:set(mine[upstream.name], 0)
+    end
+    -- Two workers that start together may both read the old list: so one key each,
+    -- and the list is made from the keys by whoever asks.
+    dict:set(WORKERS .. ":" .. pid, true)
+end
+
+local function is_alive(pid)
+    return ffi.C.kill(pid, 0) == 0 or ffi.errno() == EPERM
+end
+
+-- Forgets what workers that have died were doing.
+local function drop_dead_workers()
+    for _, key in ipairs(dict:get_keys(0)) do
+        local pid = key:match("^workers:(%d+)$")
+        if pid and not is_alive(tonumber(pid)) then
+            dict:delete(key)
+            for name in pairs(router.by_name) do
+                dict:delete(count_key(name, pid))
+            end
+        end
+    end
+end
+
+local function enter(name)
+    dict:incr(mine[name], 1, 0)
+end
+
+local function leave(name)
+    dict:incr(mine[name], -1, 0)
+end
+
+-- Returns how many requests this proxy has at the backend.
+local function in_flight(name)
+    local sum = 0
+    for _, key in ipairs(dict:get_keys(0)) do
+        local pid = key:match("^workers:(%d+)$")
+        if pid then
+            sum = sum + (dict:get(count_key(name, pid)) or 0)
+        end
+    end
+    return sum
+end
+
+local function set_draining(name, draining)
+    dict:set("draining:" .. name, draining or nil)
+    -- One key for the way of a request; the next tick writes the true one again.
+    dict:set("block:" .. name, draining and "model_draining" or nil)
+end
+
+local function is_draining(name)
+    return dict:get("draining:" .. name) == true
+end
+
+local blocks = {}
+for name in pairs(router.by_name) do
+    blocks[name] = "block:" .. name
+end
+
+-- Returns nil when requests may go to the backend, else the code of the refusal.
+local function block_of(name)
+    return dict:get(blocks[name])
+end
+
+-- Publishes what watch.lua has judged. `view` is what judge.lua returns.
+local function publish(name, view)
+    dict:set("block:" .. name, is_draining(name) and "model_draining" or view.block)
+    dict:set("retry:" .. name, view.retry_after)
+    dict:set("detail:" .. name, view.detail)
+    dict:set("serving:" .. name, view.serving)
+    if dict:get("state:" .. name) ~= view.state then
+        dict:set("state:" .. name, view.state)
+        dict:set("changed:" .. name, ngx.now())
+    end
+end
+
+local function read_view(name)
+    return {
+        state = dict:get("state:" .. name) or "unknown",
+        serving = dict:get("serving:" .. name) == true,
+        detail = dict:get("detail:" .. name),
+        retry_after = dict:get("retry:" .. name),
+        changed = dict:get("changed:" .. name),
+    }
+end
+
+-- A request has found nobody listening. The next requests are told at once; the
+-- watcher asks the backend itself within its next tick.
+local function note_refused(name)
+    dict:set("refused:" .. name, ngx.now())
+    dict:add("block:" .. name, "model_unavailable")
+end
+
+local function refused_at(name)
+    return dict:get("refused:" .. name) or 0
+end
+
+local progressed = {}
+
+-- Bytes have come from the backend, or a request has gone to it. Kept to the second.
+local function note_progress(name)
+    local now = ngx.now()
+    if now - (progressed[name] or 0) >= 1 then
+        progressed[name] = now
+        dict:set("progress:" .. name, now)
+    end
+end
+
+local function progress_at(name)
+    return dict:get("progress:" .. name) or 0
+end
+
+-- One worker watches the backends. Returns whether it is this one, for `seconds`.
+local function lead(seconds)
+    local pid = ngx.worker.pid()
+    local leader = dict:get("leader")
+    if leader == pid then
+        return dict:set("leader", pid, seconds)
+    end
+    return not leader and dict:add("leader", pid, seconds) == true
+end
+
+local function stop_leading()
+    if dict:get("leader") == ngx.worker.pid() then
+        dict:delete("leader")
+    end
+end
+
+return {
+    join = join, drop_dead_workers = drop_dead_workers, enter = enter, leave = leave,
+    in_flight = in_flight, set_draining = set_draining, is_draining = is_draining,
+    block_of = block_of, publish = publish, read_view = read_view,
+    note_refused = note_refused, refused_at = refused_at,
+    note_progress = note_progress, progress_at = progress_at,
+    lead = lead, stop_leading = stop_leading,
+}

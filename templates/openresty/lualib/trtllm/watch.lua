@@ -1,0 +1,112 @@
+-- Keeps the view of each backend fresh, so that no request ever has to ask one.
+--
+-- One worker watches; if it dies another takes over within a second. Each tick
+-- reads the launchers' state files and judges. Probes run beside it, each in a
+-- timer of its own: a backend that hangs delays nobody.
+
+local cjson = require "cjson"
+local judge = require "trtllm.judge"
+local router = require "trtllm.router"
+local shared = require "trtllm.shared"
+
+local TICK_S = 0.25
+local LEASE_S = 1
+local PROBE_TIMEOUT_MS = 1000
+local PROBE_EVERY_S = 2 -- while it is well; each tick while it is not
+local MAX_STATE_FILE = 16384
+
+local seen = {} -- name -> what the last probes of this worker found
+
+local function read_state(path)
+    local file = io.open(path, "r")
+    if not file then
+        return nil
+    end
+    local text = file:read(MAX_STATE_FILE) -- bounded, and in /run: no disk to wait for
+    file:close()
+    local ok, state = pcall(cjson.decode, text or "")
+    return ok and type(state) == "table" and state or nil
+end
+
+local function ask(upstream)
+    local sock = ngx.socket.tcp()
+    sock:settimeouts(PROBE_TIMEOUT_MS, PROBE_TIMEOUT_MS, PROBE_TIMEOUT_MS)
+    local ok, problem = sock:connect(upstream.host, upstream.port)
+    if not ok then
+        return problem == "timeout" and "timeout" or "refused"
+    end
+    local line
+    ok, problem = sock:send("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    if ok then
+        line, problem = sock:receive("*l")
+    end
+    sock:close()
+    if line then
+        return line:find("^HTTP/1%.[01] 200") and "ok" or "error"
+    end
+    return problem == "timeout" and "timeout" or "error"
+end
+
+local function probe(premature, upstream)
+    local record = seen[upstream.name]
+    if not premature then
+        local started = ngx.now()
+        local answer = ask(upstream)
+        record.failures = answer == "ok" and 0 or record.failures + 1
+        record.was_ok = answer == "ok" or (record.was_ok and answer ~= "refused")
+        record.probe = answer
+        record.probed_at = started
+    end
+    record.running = false
+end
+
+local function is_due(record, now)
+    local pause = record.probe == "ok" and PROBE_EVERY_S or TICK_S
+    return not record.running and now - record.probed_at >= pause
+end
+
+local function look_at(upstream)
+    local name, now = upstream.name, ngx.now()
+    local record = seen[name]
+    if not record then
+        record = { failures = 0, probed_at = 0, running = false }
+        seen[name] = record
+    end
+    if shared.refused_at(name) > record.probed_at then
+        record.probe, record.was_ok, record.probed_at = "refused", false, 0
+    end
+    if is_due(record, now) then
+        record.running = true
+        if not ngx.timer.at(0, probe, upstream) then
+            record.running = false
+        end
+    end
+    local file = read_state(upstream.state_file)
+    if record.probe or file then
+        shared.publish(name, judge.judge {
+            file = file, probe = record.probe, was_ok = record.was_ok,
+            failures = record.failures, now = now, in_flight = shared.in_flight(name),
+            quiet_s = now - shared.progress_at(name),
+        })
+    end
+end
+
+local function tick(premature)
+    if premature or ngx.worker.exiting() then
+        shared.stop_leading()
+    elseif shared.lead(LEASE_S) then
+        ngx.update_time()
+        shared.drop_dead_workers()
+        for _, upstream in ipairs(router.upstreams) do
+            look_at(upstream)
+        end
+    end
+end
+
+-- Call once in each new worker.
+local function start()
+    ngx.timer.at(0, tick)
+    ngx.timer.every(TICK_S, tick)
+end
+
+return { start = start }
