@@ -61,7 +61,7 @@ class FakeTree:
     def add_directory(
         self, path: str, *, mode: int = 0o755, owner: str = "root", group: str = "root"
     ) -> None:
-        """Put a folder there, with every folder above it (0755, root) that lacks."""
+        """Put a folder there, and every folder above it."""
         self._add(path, Node(kind="directory", mode=mode, owner=owner, group=group))
 
     def add_file(
@@ -88,7 +88,7 @@ class FakeTree:
         self.add_file(path, b"\x7fELF", mode=0o755)
 
     def forbid(self, path: str) -> None:
-        """Refuse reading ``path`` and what is below it, as a mode of 0700 does to others."""
+        """Refuse reading ``path`` and what is below it."""
         self._forbidden.add(normal(path))
 
     # looking at the whole ----------------------------------------------------
@@ -104,9 +104,9 @@ class FakeTree:
         """Return path -> serial of its last change; equal means that nothing was touched."""
         return {path: n.touched for path, n in self.nodes.items()}
 
-    def check_consistency(self) -> None:
-        """Demand a tree that a real file system could hold."""
-        for path, node in self.nodes.items():
+    def check_consistency(self, *paths: str) -> None:
+        """Demand a tree that a real file system could hold, at these paths or everywhere."""
+        for path, node in [(p, self.nodes[p]) for p in paths or self.nodes if p in self.nodes]:
             assert path == normal(path), f"not normalised: {path}"
             parent = self.nodes.get(posixpath.dirname(path))
             assert parent is not None, f"no folder above {path}"
@@ -122,7 +122,7 @@ class FakeTree:
         if node is None:
             return None
         if node.kind != "file":
-            raise HostError(f"cannot read file: {path}: it is a {node.kind}", hint=f"ls -ld {path}")
+            raise _refused("read file", path, f"it is a {node.kind}")
         end = node.length if limit is None else min(node.length, offset + limit)
         known = node.content[offset : min(end, len(node.content))]
         return known + bytes(max(0, end - offset - len(known)))
@@ -135,7 +135,7 @@ class FakeTree:
         node = self._node(real, "look at")
         if node is None:
             return None
-        same = {name: getattr(node, name) for name in ("kind", "mode", "owner", "group", "target")}
+        same = {k: getattr(node, k) for k in ("kind", "mode", "owner", "group", "target")}
         return Entry(size=node.length, **same)
 
     def resolve(self, path: str) -> str:
@@ -179,10 +179,7 @@ class FakeTree:
         with self._changing("make_directory", real):
             old = self.nodes.get(real)
             if old is not None and old.kind != "directory":
-                raise HostError(
-                    f"cannot make folder {path}: a {old.kind} is in its place",
-                    hint=f"ls -ld {path}",
-                )
+                raise _refused("make folder", path, f"a {old.kind} is in its place")
             self.nodes[real] = Node(kind="directory", mode=mode, owner=owner, group=owner)
 
     def make_link(self, path: str, target: str) -> None:
@@ -199,13 +196,13 @@ class FakeTree:
             return
         with self._changing("remove", real):
             if any(_directly_below(p, real + "/") for p in self.nodes):
-                raise HostError(f"cannot remove {path}: it is not empty", hint=f"ls -A {path}")
+                raise _refused("remove", path, "it is not empty")
             del self.nodes[real]
 
     # inside ------------------------------------------------------------------
     def _refuse_folder(self, path: str) -> None:
         if path in self.nodes and self.nodes[path].kind == "directory":
-            raise HostError(f"cannot replace {path}: it is a folder", hint=f"ls -ld {path}")
+            raise _refused("replace", path, "it is a folder")
 
     @contextmanager
     def _changing(self, verb: Verb, path: str) -> Iterator[None]:
@@ -213,12 +210,12 @@ class FakeTree:
         if self._attempts == self.die_before_change:
             raise KilledError(f"before {verb} {path}")
         if self._attempts == self.fail_at_change:
-            raise HostError(f"cannot {verb} {path}: no space left on device", hint="df -h")
+            raise _refused(verb, path, "no space left on device")
         yield
         if path in self.nodes:
             self.nodes[path].touched = self._attempts
         self.changes.append((verb, path))
-        self.check_consistency()
+        self.check_consistency(path)
         if self._attempts == self.die_after_change:
             raise KilledError(f"after {verb} {path}")
 
@@ -228,26 +225,21 @@ class FakeTree:
         if above not in self.nodes:
             self._add(above, Node(kind="directory", mode=0o755))
         self.nodes[clean] = node
-        self.check_consistency()
+        self.check_consistency(clean)
 
     def _place(self, path: str, *, lenient: bool = False) -> str:
-        """Return where a change of ``path`` lands: links above it followed, itself not."""
+        """Return where a change lands: links above the path followed, itself not."""
         clean = normal(path)
         parent = self._follow(posixpath.dirname(clean), "change")
         node = self.nodes.get(parent)
         if not lenient and (node is None or node.kind != "directory"):
-            raise HostError(
-                f"cannot change {path}: no folder {parent}",
-                hint=f"ls -ld {posixpath.dirname(clean)}",
-            )
+            raise _refused("change", path, f"no folder {parent}")
         return posixpath.join(parent, posixpath.basename(clean))
 
     def _node(self, real: str, verb: str) -> Node | None:
         for path in self._forbidden:
             if real == path or real.startswith(path + "/"):
-                raise HostError(
-                    f"cannot {verb} {real}: permission denied", hint=f"sudo ls -ld {real}"
-                )
+                raise _refused(verb, real, "permission denied")
         return self.nodes.get(real)
 
     def _follow(self, path: str, verb: str) -> str:
@@ -266,7 +258,7 @@ class FakeTree:
                 continue
             followed += 1
             if followed > LINKS_FOLLOWED:
-                raise HostError(f"cannot {verb} {path}: too many links", hint=f"namei {path}")
+                raise _refused(verb, path, "too many links")
             real = "/" if node.target.startswith("/") else real
             todo = [p for p in node.target.split("/") if p not in {"", "."}] + todo
         return real
@@ -275,6 +267,10 @@ class FakeTree:
 def normal(path: str) -> str:
     assert path.startswith("/"), f"not an absolute path: {path!r}"
     return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _refused(deed: str, path: str, cause: str) -> HostError:
+    return HostError(f"cannot {deed} {path}: {cause}", hint=f"ls -ld {path}")
 
 
 def _directly_below(path: str, start: str) -> bool:

@@ -35,9 +35,7 @@ def desired_tree(
         engine_configs=wanted.engine_configs,
         extra_files=_simulated_files(wanted) if wanted.installation.simulate else (),
         links_out={
-            name: seen.links_out
-            for name, seen in facts.weights
-            if isinstance(seen, WeightsFacts)
+            name: seen.links_out for name, seen in facts.weights if isinstance(seen, WeightsFacts)
         },
     )
     return render_tree(wanted.installation, surroundings)

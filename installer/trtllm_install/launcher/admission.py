@@ -6,13 +6,14 @@ import os
 import signal
 
 from trtllm_install.launcher import files, ports, tree
-from trtllm_install.launcher.gate import LOOK_EVERY_S
 from trtllm_install.launcher.station import Station, Verdict
 from trtllm_install.model import exits
 
 # Every process of a service carries it, daemons that left the session too.
 MARK = "TRTLLM_SUPERVISED"
 _ENDING_S = 10.0
+_LOOK_EVERY_S = 0.1
+_BIND_EVERY_S = 0.25
 _ALL_GPUS = "all"
 
 
@@ -38,11 +39,11 @@ def end_leftovers(station: Station) -> None:
         return
     names = ", ".join(str(process.pid) for process in leftovers)
     station.log(f"ending processes that a former start left behind: {names}")
-    for _ in range(int(_ENDING_S / LOOK_EVERY_S)):
+    for _ in range(int(_ENDING_S / _LOOK_EVERY_S)):
         for process in leftovers:
             tree.send_signal(process.pid, signal.SIGKILL)
         station.say(f"ending processes that a former start left behind: {names}")
-        station.turn(LOOK_EVERY_S)
+        station.turn(_LOOK_EVERY_S)
         leftovers = find_leftovers(station)
         if not leftovers:
             return
@@ -103,7 +104,7 @@ def await_port(station: Station) -> None:
         else:
             words = f"cannot bind {spec.host}:{spec.port}: {os.strerror(code).lower()}, waiting"
         station.say(words)
-        station.rest(min(1.0, 5 * LOOK_EVERY_S))
+        station.rest(_BIND_EVERY_S)
 
 
 # one load at a time on a GPU -------------------------------------------------
@@ -168,7 +169,7 @@ def admit(station: Station) -> LoadLock:
         if not holder:
             return lock
         station.say(f"waiting until {holder} has loaded: one load at a time on a GPU")
-        station.turn(LOOK_EVERY_S)
+        station.turn(_LOOK_EVERY_S)
 
 
 def _remove_stale_socket(path: str) -> None:

@@ -124,7 +124,7 @@ CAUSES = (
         exits.PERMISSION,
         "a file may not be used",
         r"^permissionerror:",
-        r"nginx: .*\[emerg\].*\(13: permission denied\)",
+        r"\[emerg\].*\(13: permission denied\)",
         phase=LOADING,
         hint=f"give the service's user access to it, {_AGAIN}",
     ),
@@ -142,8 +142,7 @@ CAUSES = (
     Cause(
         exits.CONFIGURATION,
         "the proxy refuses its configuration",
-        r"nginx: .*\[emerg\]",
-        r"nginx: configuration file .* test failed",
+        r"\[emerg\]",  # after "nginx: " or a date, by where its log goes
         phase=LOADING,
         hint=f"run `trtllm-install verify`, {_AGAIN}",
     ),

@@ -6,11 +6,10 @@ from time import monotonic, time
 from trtllm_install.launcher import files, tree
 from trtllm_install.launcher.history import plan_delay
 from trtllm_install.launcher.station import Station
+from trtllm_install.launcher.watch import FolderWatch
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import states
 
-# The next start follows a predecessor's READY by at most this.
-LOOK_EVERY_S = 0.05
 _LOOK_AGAIN_S = 1.0
 
 
@@ -41,7 +40,7 @@ class Predecessor:
         self._alive = False
 
     def look(self) -> tuple[str, str]:
-        """Return ("serving" | "failed" | "hold", words); cheap enough for 20 times a second."""
+        """Return ("serving" | "failed" | "hold", words); cheap when nothing has changed."""
         try:
             stat = os.stat(self._path)  # noqa: PTH116 (pathlib costs 2 MB of memory)
             seen = (stat.st_mtime_ns, stat.st_ino)
@@ -84,6 +83,14 @@ def is_running(pid: object) -> bool:
 
 def await_predecessors(station: Station) -> None:
     """Return once everything in ``after`` serves, or has failed for good."""
+    watch = FolderWatch(station.loop, station.spec.run_dir)
+    try:
+        _await_all(station, watch)
+    finally:
+        watch.close()
+
+
+def _await_all(station: Station, watch: FolderWatch) -> None:
     waiting = [Predecessor(station.spec.run_dir, name) for name in station.spec.after]
     while waiting:
         held = []
@@ -98,4 +105,4 @@ def await_predecessors(station: Station) -> None:
         waiting = held
         if waiting:
             station.say(f"waiting for {', '.join(words)}")
-            station.turn(LOOK_EVERY_S)
+            station.turn(watch.pause_s)

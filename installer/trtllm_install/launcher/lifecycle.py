@@ -11,6 +11,8 @@ from trtllm_install.launcher.station import ChildDied, Station, StopRequested, V
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import exits, states
 
+_LOOK_EVERY_S = 0.1
+
 
 def supervise(station: Station, *, environment: dict[str, str], delays: tuple[float, ...]) -> int:
     """Run the service to its end and return the launcher's exit code (model/exits.py)."""
@@ -60,7 +62,7 @@ def _become_the_only_launcher(station: Station) -> None:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             station.log(f"waiting until the other launcher of this service ends: pid {holder}")
             told = True
-        station.turn(gate.LOOK_EVERY_S)
+        station.turn(_LOOK_EVERY_S)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -76,6 +78,7 @@ def _announce(station: Station) -> None:
     station.notifier.ready(words)
     with contextlib.suppress(OSError):  # as above
         station.record.save_timeline()
+        admission.record_processes(station)
     drain.tell_proxy(station, "undrain")
 
 

@@ -5,6 +5,7 @@ import signal
 from time import monotonic
 
 from trtllm_install.launcher import drain, tree
+from trtllm_install.launcher.ports import count_connected
 from trtllm_install.launcher.station import Station, Verdict
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import exits, states
@@ -51,7 +52,11 @@ def end_tree(station: Station, *, grace_s: float) -> None:
 
 
 def _drain(station: Station) -> None:
-    """Let running requests end, for at most ``drain_s``."""
+    """Let running requests end and the proxy's idle connections go, for at most ``drain_s``.
+
+    The side that closes first keeps the port in TIME_WAIT for a minute, and trtllm-serve
+    binds without SO_REUSEADDR (NVIDIA/TensorRT-LLM#17915): so the proxy closes first.
+    """
     budget = station.spec.drain_s
     if station.spec.kind == "proxy":
         if station.pid and budget:
@@ -63,10 +68,12 @@ def _drain(station: Station) -> None:
         return
     until = monotonic() + budget
     while not _is_hurried(station) and (left := until - monotonic()) > 0:
-        in_flight = drain.fetch_in_flight(station)
-        if not in_flight:
+        if in_flight := drain.fetch_in_flight(station):
+            station.say(f"draining, {in_flight} requests left, at most {render_seconds(left)}")
+        elif connected := count_connected(station.spec.port):
+            station.say(f"draining, {connected} idle connections, at most {render_seconds(left)}")
+        else:
             return
-        station.say(f"draining, {in_flight} requests left, at most {render_seconds(left)}")
         station.turn(min(_LOOK_EVERY_S, left))
 
 

@@ -1,0 +1,241 @@
+"""systemd and the launchers it runs, as answers of a FakeHost.
+
+A started unit has a process below ``/proc``, a state file and its port, the way a real
+launcher has; how each launcher fares is what a test sets in ``fates``.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fakes.fake_host import FakeHost
+from trtllm_install.host.protocol import Answer, Completed
+from trtllm_install.model import layout
+from trtllm_install.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NGINX = "/usr/sbin/nginx"
+MODULES = "/usr/lib/nginx/modules"
+TCP_HEAD = "  sl  local_address rem_address   st\n"
+LOAD_S = 2.0  # seconds from start to healthy
+
+
+def debian(*, memory_gib: int = 256) -> FakeHost:
+    """Return a Debian with nginx and ngx_lua, systemd as process 1, and nothing of ours."""
+    host = FakeHost()
+    host.add_file("/proc/1/comm", "systemd\n")
+    host.add_directory("/run/systemd/system")
+    for folder in ("/etc/systemd/system", "/etc/tmpfiles.d", "/run/lock", "/var/log"):
+        host.add_directory(folder)
+    host.add_file(
+        "/proc/meminfo", f"MemTotal: {memory_gib << 20} kB\nMemAvailable: {memory_gib << 20} kB\n"
+    )
+    host.add_program(NGINX)
+    host.answer_command([NGINX, "-V"], stderr="nginx version: nginx/1.22.1\n")
+    for name in ("ndk_http_module.so", "ngx_http_lua_module.so"):
+        host.add_file(f"{MODULES}/{name}")
+    host.add_file("/proc/net/tcp", TCP_HEAD)
+    host.add_file("/usr/share/lua/5.1/resty/core.lua")
+    host.add_file("/usr/lib/lua/5.1/cjson.so")
+
+    def useradd(argv: tuple[str, ...], _: str) -> Completed:
+        host.add_account(argv[-1], argv[argv.index("--home-dir") + 1])
+        return Completed(argv=argv, code=0, stdout="", stderr="")
+
+    def userdel(argv: tuple[str, ...], _: str) -> Completed:
+        host.accounts.pop(argv[-1])
+        return Completed(argv=argv, code=0, stdout="", stderr="")
+
+    host.answer_command(["useradd"], by=useradd)
+    host.answer_command(["userdel"], by=userdel)
+    return host
+
+
+@dataclass(slots=True, kw_only=True)
+class Fate:
+    """How the launcher of a service fares from its next start on."""
+
+    state: str = "healthy"  # what it comes to: healthy, failed, or backoff again and again
+    code: int = 0
+    reason: str = ""
+    after_s: float = LOAD_S
+    stays_s: float = 0.0  # seconds that the old launcher needs to end when it is restarted
+
+
+@dataclass(slots=True)
+class FakeSystemd:
+    """systemctl, systemd-tmpfiles and journalctl of one host, and the proxy's two answers."""
+
+    host: FakeHost
+    fates: dict[str, Fate] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    served_generation: str = ""
+    _next_pid: int = 100
+
+    def __post_init__(self) -> None:
+        """Announce the commands and the addresses."""
+        self.host.answer_command(["systemctl"], by=self._systemctl)
+        self.host.answer_command(["systemd-tmpfiles", "--create"])
+        self.host.answer_command(["journalctl"], by=self._journalctl)
+        for port in (8000, 9000):
+            url = f"http://127.0.0.1:{port}/v1/chat/completions"
+            self.host.answer_http("POST", url, self._completion)
+        self.host.answer_http(
+            "GET", "/-/generation", self._generation, unix_socket=layout.PROXY_ADMIN_SOCKET
+        )
+
+    def end(self, name: str) -> None:
+        """End a launcher as SIGKILL would: its state file stays behind and lies."""
+        pid = self.pids.pop(name, None)
+        for path in [p for p in self.host.nodes if f"{p}/".startswith(f"/proc/{pid}/")]:
+            del self.host.nodes[path]
+        self._open_ports()
+
+    # launchers ---------------------------------------------------------------
+    def _start(self, name: str) -> None:
+        if name in self.pids or name == "gpu-ready":
+            return
+        self._next_pid += 1
+        pid = self.pids[name] = self._next_pid
+        self.host.add_file(f"/proc/{pid}/comm", "trtllm-supervis\n")
+        self.host.add_file(
+            f"/proc/{pid}/cgroup", f"0::/system.slice/{layout.unit(name)}\n".encode()
+        )
+        self.host.add_link(f"/proc/{pid}/fd/3", f"socket:[{pid}]")
+        self._open_ports()
+        fate = self.fates.get(name, Fate())
+        self._write(name, pid, "loading")
+        self.host.add_file(f"{layout.instance_state(name)}/history.json", "{}", owner=layout.USER)
+        if name == "proxy":
+            self._note_generation()
+        self.host.later(fate.after_s, lambda: self._come_to(name, pid, fate))
+
+    def _come_to(self, name: str, pid: int, fate: Fate) -> None:
+        if self.pids.get(name) != pid:
+            return
+        if fate.state == "healthy":
+            self._write(name, pid, "healthy")
+            return
+        self.attempts[name] = self.attempts.get(name, 1) + 1
+        self._write(name, pid, fate.state, ended={"code": fate.code, "reason": fate.reason})
+        self.end(name)
+        if fate.state == "backoff":
+            self._start(name)
+
+    def _write(
+        self, name: str, pid: int, state: str, ended: dict[str, object] | None = None
+    ) -> None:
+        record = {
+            "schema": 1,
+            "name": name,
+            "pid": pid,
+            "child_pid": pid + 1000,
+            "state": state,
+            "status": f"it is {state}",
+            "since": 1.0,
+            "port": self._spec(name)["port"],
+            "attempt": self.attempts.get(name, 1),
+            "exit": ended or ({"code": 70, "reason": "crashed"} if self._crashed(name) else None),
+            "load_seconds": None,
+        }
+        self.host.add_file(layout.live_state(name), json.dumps(record))
+
+    def _crashed(self, name: str) -> bool:
+        return self.attempts.get(name, 1) > 1
+
+    def _spec(self, name: str) -> dict[str, object]:
+        return dict(json.loads(self.host.read(layout.launch_spec(name)) or b"{}"))
+
+    def _open_ports(self) -> None:
+        """Let the ports of what runs be taken, and name their holders where the kernel does."""
+        for port in (8000, 8001, 8002, 9000):
+            self.host.free_port("127.0.0.1", port)
+        lines = []
+        for name, pid in self.pids.items():
+            port = self._spec(name)["port"]
+            assert isinstance(port, int)
+            self.host.take_port("127.0.0.1", port)
+            lines.append(f" 0: 0100007F:{port:04X} 00000000:0000 0A 0 0 0 0 0 {pid} 1\n")
+        self.host.add_file("/proc/net/tcp", TCP_HEAD + "".join(lines))
+
+    # commands ----------------------------------------------------------------
+    def _systemctl(self, argv: tuple[str, ...], _: str) -> Completed:
+        verb, *units = [w for w in argv[1:] if not w.startswith("-") or w == "--version"]
+        out = ""
+        if verb == "is-active":
+            out = "".join(f"{self._is_active(u)}\n" for u in units)
+        elif verb in {"start", "stop", "restart", "reload"}:
+            for unit in units:
+                self._order(verb, unit)
+        elif verb == "--version":
+            out = "systemd 252 (252.39-1~deb12u1)\n"
+        return Completed(argv=argv, code=0, stdout=out, stderr="")
+
+    def _is_active(self, unit: str) -> str:
+        return "active" if _name(unit) in self.pids else "inactive"
+
+    def _order(self, verb: str, unit: str) -> None:
+        orders: dict[str, Callable[[str], None]] = {
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+            "reload": lambda _: self._note_generation(),
+        }
+        for name in self._wanted() if unit == layout.TARGET else (_name(unit),):
+            orders[verb](name)
+
+    def _wanted(self) -> tuple[str, ...]:
+        text = (self.host.read(f"{layout.UNITS}/{layout.TARGET}") or b"").decode()
+        found = re.search(r"^Wants=(.*)$", text, re.MULTILINE)
+        return tuple(_name(unit) for unit in found[1].split()) if found else ()
+
+    def _stop(self, name: str) -> None:
+        if pid := self.pids.get(name):
+            self._write(name, pid, "stopped", ended={"code": 0, "reason": "a stop was asked for"})
+            self.end(name)
+
+    def _restart(self, name: str) -> None:
+        """The old launcher may go on saying "healthy" for a while."""
+        stays = self.fates.get(name, Fate()).stays_s
+
+        def replace() -> None:
+            self._stop(name)
+            self._start(name)
+
+        if stays and name in self.pids:
+            self.host.later(stays, replace)
+        else:
+            replace()
+
+    def _journalctl(self, argv: tuple[str, ...], _: str) -> Completed:
+        name = _name(argv[-1])
+        out = f"{name} said: loading\n{name} said: the last line\n"
+        return Completed(argv=argv, code=0, stdout=out, stderr="")
+
+    # the proxy ---------------------------------------------------------------
+    def _note_generation(self) -> None:
+        text = (self.host.read(f"{layout.PROXY}/routes.lua") or b"").decode()
+        found = re.search(r'generation = "([0-9a-f]+)"', text)
+        self.served_generation = found[1] if found else ""
+
+    def _generation(self, _: bytes | None) -> Answer:
+        if "proxy" not in self.pids:
+            raise HostError("cannot GET /-/generation: connection refused", hint="")
+        return Answer(status=200, body=json.dumps({"generation": self.served_generation}).encode())
+
+    def _completion(self, body: bytes | None) -> Answer:
+        model = json.loads(body or b"{}")["model"]
+        answer = {
+            "model": model,
+            "choices": [{"message": {"role": "assistant", "content": "Hello"}}],
+            "usage": {"completion_tokens": 3},
+        }
+        return Answer(status=200, body=json.dumps(answer).encode())
+
+
+def _name(unit: str) -> str:
+    return unit.removeprefix("trtllm-").removesuffix(".service")

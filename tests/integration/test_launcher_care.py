@@ -1,0 +1,130 @@
+"""Liveness, with real processes: a hang is found, and busy is never killed."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fakes.launcher_room import Launcher, Room, await_true
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    made = Room(tmp_path)
+    yield made
+    made.close()
+
+
+def start_healthy(room: Room, *options: str, canary_idle_s: float = 0.3) -> Launcher:
+    room.write_spec("qwen", *options, canary_idle_s=canary_idle_s)
+    qwen = room.start("qwen")
+    qwen.await_state("healthy")
+    return qwen
+
+
+def test_a_hang_behind_a_healthy_health_is_found_when_idle(room: Room) -> None:
+    qwen = start_healthy(room, "--ignore-term", "--daemon")
+    qwen.fault(generate="hang")
+    qwen.await_state("suspect")
+    assert qwen.await_exit() == 82
+    assert qwen.state["state"] == "backoff"
+    assert "no answer to /health_generate" in qwen.state["exit"]["reason"]
+    assert room.processes() == []
+    evidence = json.loads((room.state_dir("qwen") / "hang.json").read_text())
+    assert "no answer" in evidence["reason"]
+    assert any("fake_engine.py" in process["command"] for process in evidence["processes"])
+    assert any("/health_generate" in line for line in evidence["lines"])
+
+
+def test_a_process_that_was_stopped_in_its_tracks_is_found(room: Room) -> None:
+    import signal  # noqa: PLC0415 (only here)
+
+    qwen = start_healthy(room, canary_idle_s=0.2)
+    os.kill(qwen.state["child_pid"], signal.SIGSTOP)
+    assert qwen.await_exit() == 82
+    assert room.processes() == []
+
+
+@pytest.mark.parametrize("work", ["spin", "log"])
+def test_a_busy_engine_is_not_killed_and_recovers(room: Room, work: str) -> None:
+    qwen = start_healthy(room)
+    qwen.fault(generate=work)
+    since = qwen.await_state("busy")["since"]
+    # Ten times the silence that would have been death.
+    await_true(lambda: clock() - since > 9 * 0.3, "time passes")
+    assert qwen.state["state"] == "busy"
+    assert qwen.process.poll() is None
+    qwen.fault(generate="200")
+    qwen.await_state("healthy")
+
+
+def clock() -> float:
+    import time  # noqa: PLC0415 (only here)
+
+    return time.time()
+
+
+def test_an_engine_that_refuses_for_ever_is_restarted(room: Room) -> None:
+    qwen = start_healthy(room)
+    qwen.fault(health="503", generate="500")
+    qwen.await_state("suspect")
+    assert qwen.await_exit() == 82
+    assert "/health_generate answers 500" in qwen.state["exit"]["reason"]
+
+
+def test_an_engine_that_recovers_is_not_restarted(room: Room) -> None:
+    qwen = start_healthy(room, canary_idle_s=2)
+    qwen.fault(health="503", generate="500")
+    qwen.await_state("suspect")
+    qwen.fault(health="200", generate="200")
+    qwen.await_state("healthy")
+    assert qwen.process.poll() is None
+
+
+def test_a_token_outweighs_a_bad_health(room: Room) -> None:
+    qwen = start_healthy(room)
+    qwen.fault(health="503")
+    before = qwen.log.read_text().count("GET /health_generate")
+    canaries = lambda: qwen.log.read_text().count("GET /health_generate")  # noqa: E731 (a word)
+    await_true(lambda: canaries() >= before + 3, "three canaries")
+    assert qwen.state["state"] == "healthy"
+
+
+def test_an_engine_in_use_gets_no_canary(room: Room) -> None:
+    qwen = start_healthy(room, canary_idle_s=1)
+    before = qwen.log.read_text().count("GET /health_generate")
+    until = clock() + 2.5
+    while clock() < until:
+        qwen.fault(note="in use")  # each writes a line of the engine's own
+    assert qwen.log.read_text().count("GET /health_generate") == before
+
+
+def test_one_service_costs_less_than_20_mb_and_a_500th_of_a_core(
+    room: Room, record_property: Callable[[str, object], None]
+) -> None:
+    qwen = start_healthy(room, canary_idle_s=60)
+    room.write_spec("late", after=("nobody",))
+    late = room.start("late")
+    late.await_status("waiting for nobody")
+    pids = {"healthy": qwen.process.pid, "waiting": late.process.pid}
+    spent = {state: read_cpu_s(pid) for state, pid in pids.items()}
+    began = clock()
+    await_true(lambda: clock() - began > 10, "ten idle seconds", 30)
+    for state, pid in pids.items():
+        share = (read_cpu_s(pid) - spent[state]) / (clock() - began)
+        resident = read_resident_kib(pid)
+        record_property(f"launcher, {state}: RSS, KiB", resident)
+        record_property(f"launcher, {state}: share of a core, %", round(share * 100, 3))
+        assert resident <= 20 * 1024, state
+        assert share <= 0.002, state
+
+
+def read_cpu_s(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def read_resident_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])

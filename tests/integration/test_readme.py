@@ -1,0 +1,77 @@
+"""The README's commands, word for word, on a fresh Debian 12 under systemd."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import images
+from lab.roots import CHECKOUT_INSIDE, WHEELS_INSIDE, BootedRoot
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+STAGED = True
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+# What cannot be run here, each with the reason that the README itself gives.
+SKIPPED = {"needs a GPU", "runs this very test"}
+_BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<kind>sh|text)\n(?P<text>.*?)```", re.S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    kind: str
+    text: str
+    mark: str
+
+
+BLOCKS = [
+    Block(kind=found["kind"], text=found["text"], mark=found["mark"] or "")
+    for found in _BLOCK.finditer(README)
+]
+COMMANDS = [b for b in BLOCKS if b.kind == "sh" and b.mark not in SKIPPED]
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[BootedRoot]:
+    with BootedRoot(images.DEBIAN_12) as booted:
+        # sudo passes no environment on, so pip is told where the wheels are by its own file.
+        conf = f"[global]\nno-index = yes\nfind-links = {WHEELS_INSIDE}\n"
+        booted.run("tee", "/etc/pip.conf", stdin=conf)
+        yield booted
+
+
+def test_the_readme_shows_what_is_printed(root: BootedRoot) -> None:
+    ended = run(root, COMMANDS[0].text)
+    printed = [shape(line) for line in (ended.stderr + ended.stdout).splitlines()]
+    (shown,) = [b.text for b in BLOCKS if b.kind == "text"]
+    for line in shown.splitlines():
+        # How often a load is seen depends on the machine; the phases and results do not.
+        if line.startswith(("==>", "done:")) or "answered" in line or "service" in line:
+            assert shape(line) in printed
+
+
+@pytest.mark.parametrize("n", range(1, len(COMMANDS)))
+def test_every_command_of_the_readme_works(root: BootedRoot, n: int) -> None:
+    out = run(root, COMMANDS[n].text).stdout
+    if "/v1/" in COMMANDS[n].text:
+        answer = json.loads(out)
+        assert answer["object"] in {"list", "chat.completion"}
+
+
+def test_nothing_of_ours_is_left_but_what_it_says(root: BootedRoot) -> None:
+    for path in ("/etc/trtllm", "/opt/trtllm", "/usr/local/bin/trtllm-install", "/run/trtllm"):
+        assert root.run("test", "-e", path).returncode == 1, path
+
+
+def run(root: BootedRoot, script: str):  # noqa: ANN201
+    ended = root.run("sh", "-euc", f"cd {CHECKOUT_INSIDE}\n{script}", timeout=240)
+    assert ended.returncode == 0, f"{script}\n{ended.stdout}\n{ended.stderr}"
+    return ended
+
+
+def shape(line: str) -> str:
+    """A line without its figures."""
+    return re.sub(r"[0-9]+(\.[0-9]+)?", "N", line)
