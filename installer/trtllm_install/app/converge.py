@@ -1,6 +1,7 @@
 """What is wanted against what is there: the plan, and carrying it out."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from trtllm_install import __version__
@@ -15,7 +16,13 @@ from trtllm_install.apply.transaction import apply_all, recover
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, content_digest
-from trtllm_install.model.errors import EditsKept, GateFailed, HostError
+from trtllm_install.model.errors import (
+    ApplyFailed,
+    EditsKept,
+    GateFailed,
+    HostError,
+    Interrupted,
+)
 from trtllm_install.model.receipt import OwnedFile, Receipt
 from trtllm_install.model.tree import Action, Plan, ServiceAction, ServiceChange, Tree
 from trtllm_install.plan.files import offered_files
@@ -86,7 +93,11 @@ def carry_out(
     receipt = made_receipt(step)
     # What runs still runs with the old inputs, and a crash must not make us forget it.
     written = receipt_change(host, replace(receipt, services=before))
-    apply_all(host, (*step.plan.changes, written), told=reporter.change)
+    try:
+        apply_all(host, (*step.plan.changes, written), told=reporter.change)
+    except (ApplyFailed, Interrupted):
+        _start_again(supervisor, step.plan.stopping, reporter)
+        raise
     starting = step.plan.starting
     if not starting:
         return {}
@@ -119,6 +130,17 @@ def _touch(supervisor: Supervisor, changes: Sequence[ServiceChange], reporter: R
                 f"cannot {change.action.value} {change.name}: {error.message}", hint=error.hint
             ) from error
         reporter.service(change)
+
+
+def _start_again(
+    supervisor: Supervisor, stopped: Sequence[ServiceChange], reporter: Reporter
+) -> None:
+    """Their files are back, and so are they; a refusal must not hide what went wrong before."""
+    again = [
+        ServiceChange(action=ServiceAction.START, name=c.name, reason="as it was") for c in stopped
+    ]
+    with suppress(GateFailed):
+        _touch(supervisor, again, reporter)
 
 
 def made_receipt(step: Step) -> Receipt:

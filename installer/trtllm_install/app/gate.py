@@ -46,6 +46,8 @@ def await_serving(
         for live in states:
             if live.pid is not None:
                 last_alive[live.name] = now
+            if live.state in SERVING:
+                continue  # whatever it went through before
             if reason := _hopeless(live, now - last_alive[live.name], supervisor):
                 raise _failed(supervisor, live, reason)
         if now - begun > timeout_s:

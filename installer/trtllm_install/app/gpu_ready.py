@@ -24,7 +24,7 @@ def await_gpus(host: Host, *, simulate: bool) -> str:
         facts = probe_gpus(host)
         if isinstance(facts, GpuFacts) and facts.gpus:
             names = ", ".join(gpu.name for gpu in facts.gpus)
-            return f"{len(facts.gpus)} GPUs, driver {facts.driver}: {names}"
+            return f"driver {facts.driver}, GPUs: {names}"
         if host.monotonic() > deadline:
             raise GateFailed(
                 f"cannot use a GPU: none within {_WITHIN_S:g} s: {facts}",

@@ -51,7 +51,8 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         replaced = carry_out(host, supervisor, step, reporter)
         if not options.start:
             return Installed(judged=judged, step=step)
-        reporter.phase("start and wait until everything serves")
+        started = "start, and wait" if step.plan.starting else "wait"
+        reporter.phase(f"{started} until everything serves")
         states = await_serving(
             host,
             supervisor,

@@ -11,10 +11,10 @@ from trtllm_install.config.engine import engine_config_problems, override
 from trtllm_install.config.reading import refused
 from trtllm_install.config.schemas import SiteShape
 from trtllm_install.host.protocol import Host
+from trtllm_install.judge.programs import choose_supervisor
 from trtllm_install.model import layout
 from trtllm_install.model.contract import Contract, parse_contract
 from trtllm_install.model.errors import ConfigError
-from trtllm_install.model.facts import SupervisorFacts
 from trtllm_install.model.installation import Installation, Instance
 from trtllm_install.model.problems import Problem
 from trtllm_install.model.receipt import Receipt
@@ -73,10 +73,7 @@ def _supervisor(host: Host, options: Options, receipt: Receipt | None) -> str:
         )
     if receipt:
         return receipt.supervisor
-    if options.init != "auto":
-        return options.init
-    facts = probe_supervisor(host, SUPERVISORD)
-    return "systemd" if isinstance(facts, SupervisorFacts) and facts.systemd else "supervisord"
+    return choose_supervisor(probe_supervisor(host, SUPERVISORD), options.init)
 
 
 def _engine_configs(host: Host, installation: Installation) -> dict[str, str]:

@@ -52,11 +52,11 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
 
 
 def _empty_volatile(host: Host, receipt: Receipt, *, purge: bool) -> None:
-    """Remove what the services left behind; it can be made again, except for the logs."""
-    folders = [layout.RUN, *(layout.instance_state(name) for name in receipt.order)]
-    for folder in [*folders, layout.LOGS] if purge else folders:
+    """Remove what services, also of earlier profiles, left; it can be made again, logs cannot."""
+    for folder in receipt.directories:
         entry = host.look(folder)
-        if folder in receipt.directories and entry and entry.kind == "directory":
+        theirs = entry and entry.kind == "directory" and entry.owner == layout.USER
+        if theirs and (purge or folder != layout.LOGS):
             _empty(host, folder)
 
 

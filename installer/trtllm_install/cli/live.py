@@ -11,7 +11,10 @@ from rich.text import Text
 
 from trtllm_install.app.reporter import Live
 from trtllm_install.cli.plain import PlainReporter
-from trtllm_install.model.states import BACKOFF, FAILED, SERVING
+from trtllm_install.model.states import BACKOFF, FAILED, MEANING, SERVING
+
+_WIDEST_STATE = max(len(state) for state in MEANING)
+_ELAPSED = len("3600 s")
 
 
 class LiveReporter(PlainReporter):
@@ -46,14 +49,17 @@ class LiveReporter(PlainReporter):
 
     def line(self, text: str) -> None:
         """Write one line of talk above the services."""
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
     def _table(self, services: Sequence[Live]) -> Group:
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+        table = Table(
+            box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False, expand=True
+        )
         table.add_column(width=6, justify="right")
-        for column in ("name", "state", "elapsed"):
-            table.add_column(column, no_wrap=True)
-        table.add_column("status", overflow="ellipsis", no_wrap=True)
+        # The status gives way on a narrow terminal, never the name or the state.
+        for width in (max(len(live.name) for live in services), _WIDEST_STATE, _ELAPSED):
+            table.add_column(width=width, no_wrap=True)
+        table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
         for live in services:
             table.add_row(
                 self._mark(live),

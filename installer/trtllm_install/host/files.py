@@ -6,20 +6,30 @@ import os
 import pwd
 import secrets
 import stat
+from io import FileIO
 
 from trtllm_install.host.protocol import Entry
 from trtllm_install.model.tree import Kind
 
 
 def read(path: str, *, limit: int | None, offset: int) -> bytes | None:
-    """Return bytes of a file, None if absent."""
+    """Return bytes of a file, None if absent; fewer than ``limit`` only where the file ends."""
     try:
         with open(path, "rb", buffering=0) as file:
             if offset:
                 file.seek(offset)
-            return file.read(limit) if limit is not None else file.read()
+            return file.read() if limit is None else _read_up_to(file, limit)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _read_up_to(file: FileIO, limit: int) -> bytes:
+    """One read may return less: 2 GiB are the kernel's most, /proc gives a page at a time."""
+    parts: list[bytes] = []
+    while limit > 0 and (part := file.read(limit)):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
 
 
 def look(path: str) -> Entry | None:

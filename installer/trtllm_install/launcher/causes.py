@@ -135,16 +135,17 @@ CAUSES = (
         r"error while deserializing header",
         r"no such file or directory: .*(safetensors|config\.json|tokenizer)",
         r"does not appear to have a file named",
+        r"is not a local folder",
         r"localentrynotfounderror",
         phase=LOADING,
-        hint="run `trtllm-install check --deep`",
+        hint="run `trtllm-install check`",
     ),
     Cause(
         exits.CONFIGURATION,
         "the proxy refuses its configuration",
         r"\[emerg\]",  # after "nginx: " or a date, by where its log goes
         phase=LOADING,
-        hint=f"run `trtllm-install verify`, {_AGAIN}",
+        hint=f"run `trtllm-install plan`, which shows what was edited, {_AGAIN}",
     ),
     Cause(
         exits.CONFIGURATION,
@@ -159,7 +160,7 @@ CAUSES = (
         r"^(modulenotfounderror|importerror):",
         r"cannot open shared object file",
         phase=LOADING,
-        hint="run `sudo trtllm-install engine add`",
+        hint="run `trtllm-install check`, which prints how to make the engine",
     ),
     Cause(
         exits.OS_ERROR,

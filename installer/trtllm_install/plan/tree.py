@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Action, Change, Tree
@@ -33,6 +34,7 @@ def plan_removal(
 
     With an empty ``desired`` this is an uninstall. Edited files stay, folders go only
     when nothing is left in them. ``offered`` lie beside an edited file and stay with it.
+    What a service of another profile keeps (caches that took minutes) stays ours until then.
     """
     if receipt is None:
         return ()
@@ -48,7 +50,7 @@ def plan_removal(
     changes.extend(
         _remove("directory", path, there=tree, reason="if empty")
         for path in sorted(receipt.directories, reverse=True)  # children before parents
-        if path not in wanted and path in tree.paths
+        if path not in wanted and path in tree.paths and not (wanted and _is_state(tree, path))
     )
     accounts = {a.name for a in desired.accounts}
     changes.extend(
@@ -57,6 +59,10 @@ def plan_removal(
         if name not in accounts and name in tree.accounts
     )
     return tuple(changes)
+
+
+def _is_state(tree: Tree, path: str) -> bool:
+    return tree.paths[path].owner == layout.USER
 
 
 def _accounts(desired: Desired, tree: Tree) -> Iterator[Change]:

@@ -6,8 +6,8 @@ from trtllm_install.model.launchspec import LaunchSpec
 
 DRAIN_S = 30
 STOP_GRACE_S = 60
-# Drain, then TERM, then KILL of the tree, and a margin for the launcher to say how it went.
-STOP_S = DRAIN_S + STOP_GRACE_S + 30
+# Drain, then TERM, then 10 s for the KILL of the tree, and a margin to say how it went.
+STOP_S = DRAIN_S + STOP_GRACE_S + 40
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -20,7 +20,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     if HOST.look(folder) is None:
         HOST.make_directory(folder, mode=0o755, owner="root")
     written = render(HOST, LocalHost(folder), options_of(arguments), SilentReporter())
-    envelope.add({"changed": bool(written), "changes": change_values(written)})
+    envelope.add(
+        {"profile": arguments.profile, "changed": bool(written), "changes": change_values(written)}
+    )
     files = sum(change.kind == "file" for change in written)
     envelope.say(f"wrote {counted(files, 'file')} below {folder}")
     return ExitCode.DONE

@@ -6,10 +6,10 @@ local shared = require "trtllm.shared"
 
 local quote = reply.quote
 
--- GET /-/generation. A worker answers with what it was started with: once the new
--- generation is heard here, the new workers are serving.
+-- GET /-/generation. Once a new generation is heard here, every request that comes
+-- from then on meets it.
 local function generation()
-    return reply.send_json(200, '{"generation":' .. quote(router.generation) .. "}\n")
+    return reply.send_json(200, '{"generation":' .. quote(shared.generation()) .. "}\n")
 end
 
 -- GET /-/status
@@ -25,7 +25,7 @@ local function status()
             .. ',"in_flight":' .. shared.in_flight(name)
             .. ',"changed":' .. (view.changed or "null") .. "}"
     end
-    return reply.send_json(200, '{"generation":' .. quote(router.generation)
+    return reply.send_json(200, '{"generation":' .. quote(shared.generation())
         .. ',"backends":{' .. table.concat(parts, ",") .. "}}\n")
 end
 

@@ -35,7 +35,7 @@ local value = ffi.new("unsigned char *[1]")
 local length = ffi.new("size_t[1]")
 local message = ffi.new("char *[1]")
 
--- What cannot be a model id is not copied: longer ones are told apart by nobody.
+-- What cannot be a model id is not copied.
 local MAX_MODEL = 4096
 
 -- Returns pointer and length of the body in memory, nil if it is not there.
@@ -70,7 +70,7 @@ local function scan_bytes(p, n)
     if verdict ~= "string" then
         return verdict
     elseif to - from > MAX_MODEL then
-        return "string", ffi.string(p + from, MAX_MODEL) -- no id is this long
+        return "too_long", ffi.string(p + from, MAX_MODEL)
     end
     return "string", scan.unescape(p, from, to)
 end
@@ -96,8 +96,9 @@ end
 local find_body = in_memory
 
 -- Waits for the whole body. Returns a verdict and, with "string", the model.
--- Verdicts: those of json_scan.find_model, "empty", and "unreadable" when the
--- file that nginx wrote cannot be opened.
+-- Verdicts: those of json_scan.find_model, "too_long" with the start of a model
+-- that no id can be, "empty", and "unreadable" when the file that nginx wrote
+-- cannot be opened.
 local function read_model()
     ngx.req.read_body()
     local ok, p, n, keep = pcall(find_body)

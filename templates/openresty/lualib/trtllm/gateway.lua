@@ -22,7 +22,9 @@ local function route_by_model()
         return refuse_method("POST")
     end
     local verdict, model = body.read_model()
-    if verdict ~= "string" then
+    if verdict == "too_long" then
+        return reply.send_error(router.unknown_model(model))
+    elseif verdict ~= "string" then
         return reply.send_error(problems.about_body(verdict))
     end
     local var = ngx.var

@@ -58,7 +58,6 @@ local NGINX = {
     [501] = { "this transfer encoding is not supported", "not_implemented" },
     [505] = { "this version of HTTP is not supported", "http_version_not_supported" },
 }
-local ALIASES = { [494] = 431, [495] = 400, [496] = 400, [497] = 400 }
 
 local function has_connected()
     local time = ngx.var.upstream_connect_time
@@ -85,7 +84,6 @@ end
 
 -- nginx, not Lua, has ended the request with this status.
 local function about_status(status)
-    status = ALIASES[status] or status
     if status == 502 or status == 503 or status == 504 then
         return about_upstream(status, ngx.var.trtllm_upstream or "")
     end

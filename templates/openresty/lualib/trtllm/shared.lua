@@ -12,11 +12,14 @@ ffi.cdef [[ int kill(int pid, int signal); ]]
 local dict = ngx.shared.trtllm
 local EPERM = 1
 
-local WORKERS = "workers" -- process ids, separated by spaces
 local mine = {} -- name of a backend -> key of this worker's count
 
 local function count_key(name, pid)
     return "count:" .. name .. ":" .. pid
+end
+
+local function worker_key(pid)
+    return "worker:" .. pid
 end
 
 -- Call once in each new worker.
@@ -26,9 +29,40 @@ local function join()
         mine[upstream.name] = count_key(upstream.name, pid)
         dict:set(mine[upstream.name], 0)
     end
-    -- Two workers that start together may both read the old list: so one key each,
-    -- and the list is made from the keys by whoever asks.
-    dict:set(WORKERS .. ":" .. pid, true)
+    ngx.update_time()
+    dict:set(worker_key(pid), ngx.now() .. " " .. router.generation)
+end
+
+-- This worker has closed its listening sockets: no new request comes here.
+local function leave_listening()
+    dict:set(worker_key(ngx.worker.pid()), "")
+end
+
+-- Returns the process ids of all workers, with what join() or leave_listening() wrote.
+local function workers()
+    local found = {}
+    for _, key in ipairs(dict:get_keys(0)) do
+        local pid = key:match("^worker:(%d+)$")
+        if pid then
+            found[tonumber(pid)] = dict:get(key)
+        end
+    end
+    return found
+end
+
+-- Returns the generation that every new request meets at least: the one of the
+-- oldest worker that still listens. For a tenth of a second in a reload, old and
+-- new workers listen side by side.
+local function generation()
+    local oldest, result
+    for _, text in pairs(workers()) do
+        local started, known = text:match("^(%S+) (%S*)$")
+        started = tonumber(started)
+        if started and (not oldest or started < oldest) then
+            oldest, result = started, known
+        end
+    end
+    return result or router.generation
 end
 
 local function is_alive(pid)
@@ -37,10 +71,9 @@ end
 
 -- Forgets what workers that have died were doing.
 local function drop_dead_workers()
-    for _, key in ipairs(dict:get_keys(0)) do
-        local pid = key:match("^workers:(%d+)$")
-        if pid and not is_alive(tonumber(pid)) then
-            dict:delete(key)
+    for pid in pairs(workers()) do
+        if not is_alive(pid) then
+            dict:delete(worker_key(pid))
             for name in pairs(router.by_name) do
                 dict:delete(count_key(name, pid))
             end
@@ -59,11 +92,8 @@ end
 -- Returns how many requests this proxy has at the backend.
 local function in_flight(name)
     local sum = 0
-    for _, key in ipairs(dict:get_keys(0)) do
-        local pid = key:match("^workers:(%d+)$")
-        if pid then
-            sum = sum + (dict:get(count_key(name, pid)) or 0)
-        end
+    for pid in pairs(workers()) do
+        sum = sum + (dict:get(count_key(name, pid)) or 0)
     end
     return sum
 end
@@ -153,7 +183,8 @@ local function stop_leading()
 end
 
 return {
-    join = join, drop_dead_workers = drop_dead_workers, enter = enter, leave = leave,
+    join = join, leave_listening = leave_listening, generation = generation,
+    drop_dead_workers = drop_dead_workers, enter = enter, leave = leave,
     in_flight = in_flight, set_draining = set_draining, is_draining = is_draining,
     block_of = block_of, publish = publish, read_view = read_view,
     note_refused = note_refused, refused_at = refused_at,

@@ -36,9 +36,15 @@ local function ask(upstream)
         return problem == "timeout" and "timeout" or "refused"
     end
     local line
-    ok, problem = sock:send("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    -- Kept open by the other side and closed from this one: who closes first keeps the
+    -- port in TIME_WAIT, and trtllm-serve could not bind it again for a minute.
+    ok, problem = sock:send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     if ok then
         line, problem = sock:receive("*l")
+    end
+    local header = line
+    while header and header ~= "" do
+        header = sock:receive("*l")
     end
     sock:close()
     if line then
@@ -94,6 +100,7 @@ end
 local function tick(premature)
     if premature or ngx.worker.exiting() then
         shared.stop_leading()
+        shared.leave_listening()
     elseif shared.lead(LEASE_S) then
         ngx.update_time()
         shared.drop_dead_workers()
