@@ -73,6 +73,7 @@ class FakeSystemd:
     fates: dict[str, Fate] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, dict[str, object]] = field(default_factory=dict)  # how each ended last
     served_generation: str = ""
     _next_pid: int = 100
 
@@ -121,14 +122,13 @@ class FakeSystemd:
             self._write(name, pid, "healthy")
             return
         self.attempts[name] = self.attempts.get(name, 1) + 1
-        self._write(name, pid, fate.state, ended={"code": fate.code, "reason": fate.reason})
+        self.ends[name] = {"code": fate.code, "reason": fate.reason}
+        self._write(name, pid, fate.state)
         self.end(name)
         if fate.state == "backoff":
             self._start(name)
 
-    def _write(
-        self, name: str, pid: int, state: str, ended: dict[str, object] | None = None
-    ) -> None:
+    def _write(self, name: str, pid: int, state: str) -> None:
         record = {
             "schema": 1,
             "name": name,
@@ -139,13 +139,10 @@ class FakeSystemd:
             "since": 1.0,
             "port": self._spec(name)["port"],
             "attempt": self.attempts.get(name, 1),
-            "exit": ended or ({"code": 70, "reason": "crashed"} if self._crashed(name) else None),
+            "exit": self.ends.get(name),
             "load_seconds": None,
         }
         self.host.add_file(layout.live_state(name), json.dumps(record))
-
-    def _crashed(self, name: str) -> bool:
-        return self.attempts.get(name, 1) > 1
 
     def _spec(self, name: str) -> dict[str, object]:
         return dict(json.loads(self.host.read(layout.launch_spec(name)) or b"{}"))
@@ -195,7 +192,8 @@ class FakeSystemd:
 
     def _stop(self, name: str) -> None:
         if pid := self.pids.get(name):
-            self._write(name, pid, "stopped", ended={"code": 0, "reason": "a stop was asked for"})
+            self.ends[name] = {"code": 0, "reason": "a stop was asked for"}
+            self._write(name, pid, "stopped")
             self.end(name)
 
     def _restart(self, name: str) -> None:

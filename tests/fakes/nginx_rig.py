@@ -87,6 +87,7 @@ def ask(
     path: str,
     body: bytes | dict | None = None,
     headers: dict[str, str] | None = None,
+    *,
     timeout: float = 10,
 ) -> Reply:
     """Make one request, to a port of this machine or to a unix socket."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
@@ -10,7 +10,16 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Gpu = Annotated[str, Field(pattern=r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$")]
+_GPU = r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$"
+# YAML reads 0 as a number, and that is how people write it: editors must not mind.
+Gpu = Annotated[
+    str,
+    Field(pattern=_GPU),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": _GPU}, {"type": "integer", "minimum": 0}]}
+    ),
+]
+Argument = Annotated[Text, WithJsonSchema({"type": ["string", "number"]})]
 
 
 class _Strict(BaseModel):
@@ -32,7 +41,7 @@ class InstanceShape(_Strict):
     engine_config: FileName | None = Field(
         default=None, description="YAML file in /etc/trtllm/engine, passed as --config"
     )
-    arguments: list[Text] = Field(default=[], description="further trtllm-serve arguments")
+    arguments: list[Argument] = Field(default=[], description="further trtllm-serve arguments")
     gpus: list[Gpu] = Field(default=[], description="indices or UUIDs; empty: every GPU")
     after: list[Name] = Field(default=[], description="instances that must be healthy first")
     route: list[Text] = Field(
@@ -63,7 +72,7 @@ class SiteInstanceShape(_Strict):
     port: Port | None = None
     gpus: list[Gpu] | None = None
     weights: Text | None = Field(default=None, description="absolute folder of the checkpoint")
-    arguments: list[Text] | None = Field(default=None, description="replaces the profile's")
+    arguments: list[Argument] | None = Field(default=None, description="replaces the profile's")
     free_gpu_memory_fraction: Fraction | None = None
     max_batch_size: Positive | None = None
     max_seq_len: Positive | None = None

@@ -16,10 +16,21 @@ def request(
             return _over_socket(method, url, body=body, timeout=timeout, path=unix_socket)
         return _over_tcp(method, url, body=body, timeout=timeout)
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "strerror", None) or type(error).__name__
         raise HostError(
-            f"cannot {method} {url}: {str(cause).lower()}", hint="trtllm-install status"
+            f"cannot {method} {url}: {_cause(error, timeout)}", hint="trtllm-install status"
         ) from error
+
+
+def _cause(error: BaseException, timeout: float) -> str:
+    """The system's own words, which requests buries three exceptions deep."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, TimeoutError):
+            return f"no answer within {timeout:g} s"
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror.lower()
+        link = link.__context__
+    return str(error).lower() or type(error).__name__
 
 
 def _over_tcp(method: str, url: str, *, body: bytes | None, timeout: float) -> Answer:

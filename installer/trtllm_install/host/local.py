@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from trtllm_install.host import files, http, locking, processes
 from trtllm_install.host.errors import refusals
 from trtllm_install.host.protocol import Answer, Completed, Entry
+from trtllm_install.host.rooted import below
 
 # sudo's secure_path differs between distributions; this is what every one of them has.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -20,18 +21,23 @@ class LocalHost:
     """Host on this machine; with ``root`` every path is looked up below that folder."""
 
     def __init__(self, root: str = "") -> None:
-        self._root = root.rstrip("/")
+        self._root = os.path.realpath(root) if root.rstrip("/") else ""
         # Below a folder, names of this host's users mean nothing: files are the caller's.
         self._may_chown = os.geteuid() == 0 and not self._root
 
     def _at(self, path: str) -> str:
-        return self._root + path
+        """Where ``path`` itself is."""
+        return below(self._root, path, follow=False) if self._root else path
+
+    def _behind(self, path: str) -> str:
+        """Where the links at ``path`` lead: below an image's root, not the caller's."""
+        return below(self._root, path, follow=True) if self._root else path
 
     # reading -----------------------------------------------------------------
     def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
         """See Host.read."""
         with refusals(f"read {path}"):
-            return files.read(self._at(path), limit=limit, offset=offset)
+            return files.read(self._behind(path), limit=limit, offset=offset)
 
     def look(self, path: str) -> Entry | None:
         """See Host.look."""
@@ -40,13 +46,14 @@ class LocalHost:
 
     def resolve(self, path: str) -> str:
         """See Host.resolve."""
-        return os.path.realpath(self._at(path)).removeprefix(self._root)
+        with refusals(f"resolve {path}"):
+            return os.path.realpath(self._behind(path)).removeprefix(self._root) or "/"
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """See Host.names_in."""
         with refusals(f"list {path}"):
             try:
-                return tuple(sorted(os.listdir(self._at(path))))
+                return tuple(sorted(os.listdir(self._behind(path))))
             except (FileNotFoundError, NotADirectoryError):
                 return ()
 
@@ -55,7 +62,7 @@ class LocalHost:
         if not self._root:
             return shutil.which(program, path=SEARCH_PATH)
         for folder in SEARCH_PATH.split(":"):
-            if os.access(self._at(f"{folder}/{program}"), os.X_OK):
+            if os.access(self._behind(f"{folder}/{program}"), os.X_OK):
                 return f"{folder}/{program}"
         return None
 

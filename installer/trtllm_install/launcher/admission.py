@@ -1,5 +1,6 @@
 """May it start now: no left-over of ours, the port free, and no other load on its GPUs."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -160,6 +161,7 @@ def admit(station: Station) -> LoadLock:
     end_leftovers(station)
     if spec.kind == "proxy":
         _remove_stale_socket(station.admin_socket)
+        _remove_left_bodies(f"{spec.state_dir}/body")
         await_port(station)
         return LoadLock(spec.run_dir, spec.name, ())
     lock = LoadLock(spec.run_dir, spec.name, spec.gpus)
@@ -170,6 +172,13 @@ def admit(station: Station) -> LoadLock:
             return lock
         station.say(f"waiting until {holder} has loaded: one load at a time on a GPU")
         station.turn(_LOOK_EVERY_S)
+
+
+def _remove_left_bodies(folder: str) -> None:
+    """Remove what a killed worker was receiving; nginx names each body by a number."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in filter(str.isdigit, os.listdir(folder)):  # noqa: PTH208 (pathlib costs 2 MB)
+            os.unlink(f"{folder}/{name}")  # noqa: PTH108 (as above)
 
 
 def _remove_stale_socket(path: str) -> None:

@@ -90,7 +90,11 @@ def proxy_spec(installation: Installation, proxy: Proxy, binary: str) -> LaunchS
     return LaunchSpec(
         name="proxy",
         kind="proxy",
-        argv=(binary, "-p", home, "-c", f"{layout.PROXY}/nginx.conf", "-g", "daemon off;"),
+        # -e: or nginx complains about its built-in log before it has read ours.
+        argv=(
+            *(binary, "-p", home, "-e", "stderr"),
+            *("-c", f"{layout.PROXY}/nginx.conf", "-g", "daemon off;"),
+        ),
         environment={"HOME": home, "LANG": "C.UTF-8", "PATH": _SYSTEM_PATH},
         host=proxy.host,
         port=proxy.port,

@@ -50,7 +50,7 @@ def render_tree(installation: Installation, surroundings: Surroundings) -> Desir
         links = (Link(path=layout.ENGINE_CURRENT, target=surroundings.engine_target),)
     return Desired(
         accounts=(Account(name=layout.USER, home=layout.STATE),),
-        directories=(*_directories(installation, files), *volatile),
+        directories=(*_directories(installation, (*files, *links)), *volatile),
         files=tuple(files),
         links=links,
         services=_services(installation, files),
@@ -109,12 +109,12 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
     )
 
 
-def _directories(installation: Installation, files: list[File]) -> list[Directory]:
-    """Every folder that a file of ours needs, parents first, and the state of each service."""
+def _directories(installation: Installation, placed: tuple[File | Link, ...]) -> list[Directory]:
+    """Every folder that files and links of ours need, parents first; state of each service."""
     ours = (layout.ETC, "/opt/trtllm", layout.STATE)
     folders = {layout.ETC, layout.PROFILES, layout.ENGINE_CONFIGS, layout.STATE}
-    for file in files:
-        folder = dirname(file.path)  # noqa: PTH120 (plain text, no file system)
+    for item in placed:
+        folder = dirname(item.path)  # noqa: PTH120 (plain text, no file system)
         while folder.startswith(ours):
             folders.add(folder)
             folder = dirname(folder)  # noqa: PTH120

@@ -129,5 +129,5 @@ class Supervisord:
             self._host.pause(0.05)
 
 
-_LIMITS = ("prlimit", "--memlock=unlimited", "--stack=67108864", "--core=0")
+_LIMITS = ("prlimit", "--memlock=unlimited", "--stack=67108864", "--core=0", "--nofile=65536")
 _CTL = (f"{layout.TOOL}/bin/supervisorctl", "-c", layout.SUPERVISORD_CONF)

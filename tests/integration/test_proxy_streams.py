@@ -1,0 +1,190 @@
+"""Streams come as they are made, are seen to break, and end at the backend with the client."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fakes.nginx_rig import Backend, Handler, Rig, ask, connect, eventually, running
+
+
+@pytest.fixture(scope="module", name="rig")
+def start_rig() -> Iterator[Rig]:
+    with running("qwen", "nemotron", first_byte_s=2) as rig:
+        yield rig
+
+
+@pytest.fixture(name="qwen")
+def give_backend(rig: Rig) -> Iterator[Backend]:
+    backend = rig.backends["qwen"]
+    yield backend
+    backend.answer = backend.say_name
+
+
+def open_stream(rig: Rig) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    connection = connect(rig.port)
+    connection.request("POST", "/v1/chat/completions", b'{"model":"qwen","stream":true}')
+    return connection, connection.getresponse()
+
+
+def test_first_event_arrives_before_the_last_is_made(rig: Rig, qwen: Backend) -> None:
+    may_end = threading.Event()
+
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        request.send_chunk(b"data: 1\n\n")
+        assert may_end.wait(10)
+        request.send_chunk(b"data: [DONE]\n\n")
+        request.send_chunk(b"")
+
+    qwen.answer = answer
+    connection, response = open_stream(rig)
+    assert response.headers["Content-Type"] == "text/event-stream"
+    assert response.headers["X-Accel-Buffering"] == "no"
+    assert response.headers["Transfer-Encoding"] == "chunked"
+    assert response.headers["Content-Encoding"] is None
+    assert response.read1() == b"data: 1\n\n"
+    assert rig.status("qwen")["in_flight"] == 1
+    may_end.set()
+    assert response.read() == b"data: [DONE]\n\n"
+    connection.close()
+    eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+
+
+def test_client_sees_that_a_backend_died_in_the_middle(rig: Rig, qwen: Backend) -> None:
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        request.send_chunk(b"data: 1\n\n")
+        request.connection.shutdown(socket.SHUT_RDWR)
+
+    qwen.answer = answer
+    connection, response = open_stream(rig)
+    assert response.status == 200
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+    eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+
+
+def test_backend_sees_that_the_client_has_left(rig: Rig, qwen: Backend) -> None:
+    left = threading.Event()
+
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        request.send_chunk(b"data: 1\n\n")
+        if request.connection.recv(1) == b"":
+            left.set()
+
+    qwen.answer = answer
+    connection, response = open_stream(rig)
+    assert response.read1() == b"data: 1\n\n"
+    connection.close()
+    response.close()
+    assert left.wait(5)
+    eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+
+
+def test_client_that_leaves_before_the_first_byte_ends_the_request(rig: Rig, qwen: Backend) -> None:
+    arrived, left = threading.Event(), threading.Event()
+
+    def answer(request: Handler) -> None:
+        arrived.set()
+        if request.connection.recv(1) == b"":
+            left.set()
+
+    qwen.answer = answer
+    connection = connect(rig.port)
+    connection.request("POST", "/v1/chat/completions", b'{"model":"qwen"}')
+    assert arrived.wait(5)
+    assert rig.status("qwen")["in_flight"] == 1
+    connection.close()
+    assert left.wait(5)
+    eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+
+
+def test_backend_that_dies_before_it_answers_is_a_502_not_worth_a_retry(
+    rig: Rig, qwen: Backend
+) -> None:
+    qwen.answer = lambda request: request.connection.shutdown(socket.SHUT_RDWR)
+    reply = rig.chat("qwen")
+    assert reply.status == 502
+    assert reply.error["type"] == "server_error"
+    assert reply.error["code"] == "backend_died"
+    assert reply.headers["x-should-retry"] == "false"
+
+
+def test_backend_that_stays_silent_is_a_504_not_worth_a_retry(rig: Rig, qwen: Backend) -> None:
+    released = threading.Event()
+    qwen.answer = lambda request: released.wait(20) and None
+    reply = rig.chat("qwen")
+    released.set()
+    assert reply.status == 504
+    assert reply.error["code"] == "timeout"
+    assert reply.headers["x-should-retry"] == "false"
+
+
+def test_answer_without_a_length_keeps_the_clients_connection(rig: Rig, qwen: Backend) -> None:
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        request.send_chunk(b'{"ok":')
+        request.send_chunk(b"true}")
+        request.send_chunk(b"")
+
+    qwen.answer = answer
+    connection = connect(rig.port)
+    ports = set()
+    for _ in range(3):
+        connection.request("POST", "/v1/chat/completions", b'{"model":"qwen"}')
+        assert json.loads(connection.getresponse().read()) == {"ok": True}
+        ports.add(connection.sock.getsockname())
+    connection.close()
+    assert len(ports) == 1
+
+
+def test_many_streams_at_once_are_counted_exactly(rig: Rig, qwen: Backend) -> None:
+    may_end = threading.Event()
+
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        request.send_chunk(b"data: 1\n\n")
+        assert may_end.wait(10)
+        request.send_chunk(b"")
+
+    qwen.answer = answer
+    streams = [open_stream(rig) for _ in range(12)]
+    for _, response in streams:
+        assert response.read1()
+    assert rig.status("qwen")["in_flight"] == 12
+    for connection, response in streams[:5]:
+        response.close()
+        connection.close()
+    eventually("five have left", lambda: rig.status("qwen")["in_flight"] == 7)
+    may_end.set()
+    for connection, response in streams[5:]:
+        response.read()
+        connection.close()
+    eventually("all have left", lambda: rig.status("qwen")["in_flight"] == 0)
+
+
+def test_small_requests_are_answered_while_a_large_body_is_read(rig: Rig) -> None:
+    body = b'{"x":"' + b'\\"\\n' * 5_000_000 + b'","model":"qwen"}'
+    done = threading.Event()
+
+    def post() -> None:
+        assert ask(rig.port, "POST", "/v1/chat/completions", body, timeout=60).status == 200
+        done.set()
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    slowest = 0.0
+    while not done.is_set() and thread.is_alive():
+        started = time.monotonic()
+        assert rig.ask("GET", "/livez").status == 200
+        slowest = max(slowest, time.monotonic() - started)
+    thread.join()
+    assert done.is_set()
+    assert slowest < 1

@@ -1,0 +1,37 @@
+local router = require "trtllm.router"
+
+local function expect(model, name)
+    local found = router.find(model)
+    assert((found and found.name) == name, model .. " went to " .. tostring(found and found.name))
+end
+
+return {
+    ["ids and substrings match without case"] = function()
+        expect("nvidia/qwen3-30b-a3b-fp4", "qwen")
+        expect("FAST", "qwen")
+        expect("openai/NEMOTRON-mini", "nemotron")
+        expect("nano", "nemotron")
+    end,
+    ["an exact id goes before a substring of another backend"] = function()
+        expect("my-qwen-like", "nemotron")
+    end,
+    ["of two substrings the first backend's wins"] = function()
+        expect("nemotron-or-qwen", "qwen")
+    end,
+    ["substrings are plain text and no patterns"] = function()
+        expect("q.en", nil)
+        expect("", nil)
+    end,
+    ["an unknown model is named shortly and cleanly, with what there is"] = function()
+        local problem = router.unknown_model("x\n\255" .. ("y"):rep(500))
+        assert(problem.status == 404 and problem.code == "model_not_found")
+        assert(problem.message:find("'x??yyy", 1, true))
+        assert(problem.message:find("nvidia/Nemotron", 1, true))
+        assert(#problem.message < 400)
+    end,
+    ["a listed id is given back as the profile writes it"] = function()
+        local upstream, id = router.find_listed("NVIDIA/NEMOTRON")
+        assert(upstream.name == "nemotron" and id == "nvidia/Nemotron")
+        assert(router.find_listed("qwen") == nil, "a substring is no id")
+    end,
+}
