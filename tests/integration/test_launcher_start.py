@@ -1,6 +1,7 @@
 """From start to READY, with real processes: order, admission, gate, no-progress, back-off."""
 
 import hashlib
+import json
 import signal
 import socket
 import sys
@@ -20,9 +21,10 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 
 def read_phases(room: Room, name: str) -> dict[str, float]:
-    import json  # noqa: PLC0415 (the only reader)
-
-    content = json.loads((room.state_dir(name) / "timeline.json").read_text())
+    """The phases, which are written just after the state file says healthy."""
+    path = room.state_dir(name) / "timeline.json"
+    await_true(path.exists, f"the timeline of {name}")
+    content = json.loads(path.read_text())
     return {phase["state"]: phase["at"] for phase in content["phases"]}
 
 

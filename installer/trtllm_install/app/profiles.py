@@ -29,8 +29,10 @@ def read_site(host: Host, path: str | None) -> SiteShape:
     if raw is None and path:
         raise ConfigError(f"cannot read {path}: no such file", hint="check --site")
     source = path or layout.SITE_FILE
+    if raw is None:
+        return SiteShape()
     known = frozenset(i for name in read_profiles(host) for i in _instance_names(host, name))
-    return parse_site(_text(raw or b"", source), source, known)
+    return parse_site(_text(raw, source), source, known)
 
 
 def read_profile(host: Host, name: str) -> ProfileShape:

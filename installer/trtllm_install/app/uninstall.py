@@ -46,6 +46,9 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         changes = plan_removal(Desired(), see_tree(host, Desired(), receipt), receipt)
         apply_all(host, (*changes, receipt_change(host, None)), told=reporter.change)
         supervisor.forget()
+        if host.look(layout.LOGS):
+            # Its user is gone, and the next account with that number must not read them.
+            host.make_directory(layout.LOGS, mode=0o750, owner="root")
         _remove_empty(host, receipt)
         left = [c.path for c in changes if c.kind != "account" and host.look(c.path)]
         return Uninstalled(removed=changes, left=tuple(sorted(left)))

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import NoReturn
 
 VERBS = {
     "install": "make this host serve a profile (the default verb)",
@@ -24,15 +25,30 @@ undone, 5 not undone, 6 a health gate failed, 7 lock held, 8 needs root, 9 edits
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Return the parsed command line; exits with 2 (usage) or 0 (--help) as argparse does."""
+    """Return the parsed command line; raises UsageError, and exits with 0 after --help."""
     words = list(argv)
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "install")
     return _parser().parse_args(words)
 
 
+class UsageError(Exception):
+    """A word that the grammar does not have: argparse's sentence, and the program it is of."""
+
+    def __init__(self, sentence: str, program: str) -> None:
+        super().__init__(sentence)
+        self.program = program
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of exiting, so that a mistake is answered like every other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, self.prog)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="trtllm-install",
         description="Install and supervise TensorRT-LLM serving on this host.",
         epilog=_EPILOG,

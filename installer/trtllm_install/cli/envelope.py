@@ -41,7 +41,7 @@ class Envelope:
         """Answer with an expected failure: the error, a blank line, the hint, on stderr."""
         message, _, details = error.message.partition("\n")
         self._document["error"] = {
-            "code": type(error).__name__,
+            "code": _code(error),
             "message": error.message,
             "hint": error.hint,
         }
@@ -69,3 +69,9 @@ class Envelope:
         if self.as_json:
             print(json.dumps(self._document, indent=2))  # noqa: T201
         sys.stdout.flush()
+
+
+def _code(error: InstallError) -> str:
+    """Return the published name: a class of model/errors.py, whatever it was refined to."""
+    published = (c for c in type(error).__mro__ if c.__module__ == InstallError.__module__)
+    return next(published).__name__

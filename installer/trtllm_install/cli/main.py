@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from trtllm_install import __version__
-from trtllm_install.cli.arguments import parse_arguments
-from trtllm_install.model.errors import ExitCode, InstallError
+from trtllm_install.cli.arguments import UsageError, parse_arguments
+from trtllm_install.model.errors import ConfigError, ExitCode, InstallError, Interrupted
 
 if TYPE_CHECKING:
     from trtllm_install.cli.envelope import Envelope
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (docs/reference/exit-codes.md)."""
-    arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = parse_arguments(words)
+    except UsageError as error:
+        return int(_misused(error, words))
     if arguments.version:
         print(f"trtllm-install {__version__}")  # noqa: T201 (asked for)
         return ExitCode.DONE
@@ -26,6 +30,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"trtllm_install.cli.verbs.{(arguments.verb or 'install').replace('-', '_')}"
     )
     return int(_guarded(verb.run, arguments))
+
+
+def _misused(error: UsageError, words: Sequence[str]) -> ExitCode:
+    from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
+
+    said = " ".join(words).replace("--output=", "--output ")
+    envelope = Envelope("usage", "--output json" in said)
+    envelope.fail(
+        ConfigError(f"cannot read the command line: {error}", hint=f"{error.program} --help")
+    )
+    envelope.finish(ExitCode.USAGE)
+    return ExitCode.USAGE
 
 
 def _guarded(run: "Callable[[Namespace, Envelope], ExitCode]", arguments: Namespace) -> ExitCode:
@@ -38,7 +54,7 @@ def _guarded(run: "Callable[[Namespace, Envelope], ExitCode]", arguments: Namesp
         envelope.fail(error)
         code = error.exit_code
     except KeyboardInterrupt:
-        envelope.fail(InstallError("interrupted", hint="run the same command again"))
+        envelope.fail(Interrupted("interrupted", hint="run the same command again"))
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:  # `plan | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush to

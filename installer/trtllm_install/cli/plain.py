@@ -22,6 +22,7 @@ class PlainReporter:
     def __init__(self) -> None:
         self._shown: dict[str, tuple[str, float]] = {}
         self._lists = False
+        self.plan: Plan | None = None  # the last one told
 
     def phase(self, title: str) -> None:
         """See Reporter.phase."""
@@ -40,6 +41,7 @@ class PlainReporter:
     def planned(self, plan: Plan) -> None:
         """See Reporter.planned."""
         self.line(f"==> plan: {plan_summary(plan)}")
+        self.plan = plan
         self._lists = plan.count <= _LISTED
         for kept in plan.kept:
             self.line(f"    keep    {kept.path} ({kept.reason})")

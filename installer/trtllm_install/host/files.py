@@ -4,7 +4,6 @@ import contextlib
 import grp
 import os
 import pwd
-import secrets
 import stat
 from io import FileIO
 
@@ -51,7 +50,7 @@ def look(path: str) -> Entry | None:
 def write(path: str, content: bytes, *, mode: int, owner: tuple[int, int] | None) -> None:
     """Replace ``path`` in one step; on failure the old file is as it was and nothing is left."""
     folder = os.path.dirname(path)
-    temporary = f"{folder}/.{os.path.basename(path)}.{secrets.token_hex(6)}"
+    temporary = f"{folder}/.{os.path.basename(path)}.{os.urandom(6).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600)
     try:
@@ -90,7 +89,7 @@ def make_directory(path: str, *, mode: int, owner: tuple[int, int] | None) -> No
 def make_link(path: str, target: str) -> None:
     """Make or replace a link in one step."""
     folder = os.path.dirname(path)
-    temporary = f"{folder}/.{os.path.basename(path)}.{secrets.token_hex(6)}"
+    temporary = f"{folder}/.{os.path.basename(path)}.{os.urandom(6).hex()}"
     os.symlink(target, temporary)
     try:
         os.rename(temporary, path)

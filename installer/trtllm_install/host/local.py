@@ -2,13 +2,12 @@
 
 import os
 import pwd
-import shutil
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from trtllm_install.host import files, http, locking, processes
+from trtllm_install.host import files, locking, processes
 from trtllm_install.host.errors import refusals
 from trtllm_install.host.protocol import Answer, Completed, Entry
 from trtllm_install.host.rooted import below
@@ -59,10 +58,9 @@ class LocalHost:
 
     def which(self, program: str) -> str | None:
         """See Host.which."""
-        if not self._root:
-            return shutil.which(program, path=SEARCH_PATH)
         for folder in SEARCH_PATH.split(":"):
-            if os.access(self._behind(f"{folder}/{program}"), os.X_OK):
+            found = self._behind(f"{folder}/{program}")
+            if os.access(found, os.X_OK) and not os.path.isdir(found):
                 return f"{folder}/{program}"
         return None
 
@@ -113,6 +111,8 @@ class LocalHost:
         unix_socket: str | None = None,
     ) -> Answer:
         """See Host.http."""
+        from trtllm_install.host import http  # noqa: PLC0415 (its e-mail parser takes 20 ms)
+
         return http.request(method, url, body=body, timeout=timeout, unix_socket=unix_socket)
 
     def can_bind(self, address: str, port: int) -> bool:

@@ -42,7 +42,7 @@ def is_ours(host: Host, pid: int, recorded: frozenset[int]) -> bool:
         if any(a in own or a.startswith(layout.PROXY + "/") for a in argv_of(host, pid)):
             return True
         # pid (comm) state ppid …: the name may hold blanks and brackets
-        match process_text(host, pid, "stat").rpartition(")")[2].split():
+        match text_of(host, pid, "stat").rpartition(")")[2].split():
             case [_, parent, *_] if parent.isdecimal() and int(parent) > 1:
                 pid = int(parent)
             case _:
@@ -52,22 +52,22 @@ def is_ours(host: Host, pid: int, recorded: frozenset[int]) -> bool:
 
 def unit_of(host: Host, pid: int) -> str:
     """Return the systemd unit of a process, a service before a scope, empty if it has none."""
-    text = process_text(host, pid, "cgroup")
+    text = text_of(host, pid, "cgroup")
     units: list[str] = re.findall(r"([^/\s]+\.(?:service|scope))", text)
     return next((u for u in reversed(units) if u.endswith(".service")), units[-1] if units else "")
 
 
 def argv_of(host: Host, pid: int) -> tuple[str, ...]:
     """Return the words of a command line; nginx writes its title as one text with blanks."""
-    return tuple(process_text(host, pid, "cmdline").replace("\0", " ").split())
+    return tuple(text_of(host, pid, "cmdline").replace("\0", " ").split())
 
 
 def name_of(host: Host, pid: int) -> str:
     """Return the kernel's short name of a process, empty if it ended or is hidden."""
-    return process_text(host, pid, "comm").strip()
+    return text_of(host, pid, "comm").strip()
 
 
-def process_text(host: Host, pid: int, name: str) -> str:
+def text_of(host: Host, pid: int, name: str) -> str:
     """Return a file of /proc/PID as text, empty if the process ended or is hidden."""
     try:
         return (host.read(f"/proc/{pid}/{name}") or b"").decode(errors="replace")

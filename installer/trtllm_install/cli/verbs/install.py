@@ -14,17 +14,21 @@ from trtllm_install.cli.present import (
     try_it,
 )
 from trtllm_install.cli.wiring import HOST, options_of, reporter
-from trtllm_install.model.errors import ExitCode
+from trtllm_install.model.errors import ExitCode, GateFailed
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Make the host serve, and prove it."""
-    try:
-        with reporter() as tell:
+    with reporter() as tell:
+        try:
             done = install(HOST, options_of(arguments), tell)
-    except Refused as refused:
-        envelope.add({"findings": finding_values(refused.findings)})
-        raise
+        except Refused as refused:
+            envelope.add({"findings": finding_values(refused.findings)})
+            raise
+        except GateFailed:  # everything is written, and whoever reads the answer must know
+            if tell.plan:
+                envelope.add({"changed": tell.plan.count > 0, "changes": plan_values(tell.plan)})
+            raise
     plan, wanted = done.step.plan, done.judged.wanted.installation
     envelope.add(
         {

@@ -1,0 +1,108 @@
+"""Measures the figures of one host that BENCHMARKS.md lists, in a lab host of its own.
+
+    sudo python benchmarks/host.py
+
+Needs what scripts/test.sh installs. The host has no network and a simulated engine;
+everything around the engine is real.
+"""
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "installer")]
+
+from lab import images  # noqa: E402 (the path comes first)
+from lab.roots import BootedRoot  # noqa: E402
+
+RUNS = 15
+IDLE_S = 60
+INSTALL = ("trtllm-install", "--profile", "multi", "--simulate")
+
+# Runs a command and prints its wall and CPU seconds: both without the cost of entering.
+_TIMER = """
+import json, resource, subprocess, sys, time
+t = time.monotonic()
+code = subprocess.run(sys.argv[1:], capture_output=True).returncode
+wall = time.monotonic() - t
+use = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"code": code, "wall": wall, "cpu": use.ru_utime + use.ru_stime}))
+"""
+
+
+def timed(root: BootedRoot, *argv: str) -> tuple[float, float]:
+    """Return wall and CPU seconds of a command in the host."""
+    said = json.loads(root.check("python3", "-c", _TIMER, *argv))
+    assert said["code"] == 0, argv
+    return said["wall"], said["cpu"]
+
+
+def report(what: str, seconds: list[float], unit: str = "s", scale: float = 1.0) -> None:
+    """Print the median and the range."""
+    low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+    figures = f"{middle * scale:.3g} ({low * scale:.3g} to {high * scale:.3g}) {unit}"
+    print(f"{what:<58}{figures}  n={len(seconds)}")
+
+
+def measure_commands(root: BootedRoot) -> None:
+    """--help, and an install on a host that needs nothing."""
+    for what, argv in (("--help", ("trtllm-install", "--help")), ("second install", INSTALL)):
+        pairs = [timed(root, *argv) for _ in range(RUNS)]
+        report(f"trtllm-install {what}, wall", [wall for wall, _ in pairs])
+        report(f"trtllm-install {what}, CPU", [cpu for _, cpu in pairs])
+
+
+def measure_order(root: BootedRoot) -> None:
+    """Predecessor healthy -> the next service's process is there."""
+
+    def phases(name: str) -> dict[str, float]:
+        text = root.check("cat", f"/var/lib/trtllm/{name}/timeline.json")
+        return {phase["state"]: phase["at"] for phase in json.loads(text)["phases"]}
+
+    pairs = (("qwen", "nemotron"), ("nemotron", "proxy"))
+    gaps = [phases(after)["loading"] - phases(first)["healthy"] for first, after in pairs]
+    report("healthy -> next service's process", gaps, "ms", 1000)
+
+
+def measure_launchers(root: BootedRoot) -> None:
+    """Memory, and CPU while nothing happens."""
+    states = [json.loads(root.check("cat", f"/run/trtllm/{n}.json")) for n in ("qwen", "nemotron")]
+    pids = [str(state["pid"]) for state in states]
+
+    def ticks() -> list[int]:
+        return [sum(map(int, root.check("cat", f"/proc/{p}/stat").split()[13:15])) for p in pids]
+
+    memory = [root.check("grep", "VmRSS", f"/proc/{pid}/status").split()[1] for pid in pids]
+    report("launcher, resident memory", [int(kb) / 1024 for kb in memory], "MB")
+    before = ticks()
+    time.sleep(IDLE_S)
+    spent = [(b - a) / 100 / IDLE_S for a, b in zip(before, ticks(), strict=True)]
+    report(f"launcher, CPU over {IDLE_S} idle seconds", spent, "% of a core", 100)
+
+
+def measure_restart(root: BootedRoot) -> None:
+    """One instance, from the order to healthy again: drain, port, load, token."""
+    report("systemctl restart trtllm-qwen", [timed(root, *RESTART)[0] for _ in range(5)])
+
+
+RESTART = ("systemctl", "restart", "trtllm-qwen")
+
+
+def main() -> None:
+    """Boot, install, measure."""
+    with BootedRoot(images.DEBIAN_12) as root:
+        begun = time.monotonic()
+        ended = root.bootstrap("--profile", "multi", "--simulate")
+        assert ended.returncode == 0, ended.stderr
+        report("bootstrap --profile multi --simulate, bare host", [time.monotonic() - begun])
+        measure_order(root)
+        measure_commands(root)
+        measure_launchers(root)
+        measure_restart(root)
+
+
+if __name__ == "__main__":
+    main()

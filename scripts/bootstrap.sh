@@ -1,0 +1,279 @@
+#!/bin/sh
+# Makes /opt/trtllm/tool from this checkout, installs what the distribution must
+# supply, links /usr/local/bin/trtllm-install and hands its arguments to it.
+#
+# Everything stands in functions and main is called on the last line: a copy that
+# was cut short defines functions and does nothing.
+set -eu
+
+PREFIX=/opt/trtllm
+TOOL=$PREFIX/tool
+COMMAND_LINK=/usr/local/bin/trtllm-install
+RECEIPT=/var/lib/trtllm/receipt.json
+LOCK=/run/trtllm-bootstrap.lock
+
+usage() {
+  cat <<'TEXT'
+Usage: sudo scripts/bootstrap.sh [ARGUMENT OF trtllm-install]...
+       sudo scripts/bootstrap.sh --remove
+
+Makes the tool (/opt/trtllm/tool) from this checkout, installs what the
+distribution must supply (Python's venv module; nginx with ngx_lua and lua-cjson
+where there is no OpenResty), links /usr/local/bin/trtllm-install and hands every
+argument to it. Run again, it changes nothing that is already right.
+
+  --help     show this text; `trtllm-install --help` shows the tool's own
+  --remove   remove the tool and its link; packages stay
+             (run `trtllm-install uninstall` first)
+
+Examples:
+  sudo scripts/bootstrap.sh --profile multi --simulate   # a host without a GPU
+  sudo scripts/bootstrap.sh --profile multi              # a GPU host
+
+pip's own settings are honoured (PIP_INDEX_URL, PIP_NO_INDEX, PIP_FIND_LINKS,
+/etc/pip.conf, ...): docs/howto/offline.md shows a host without a network.
+TEXT
+}
+
+say() { printf 'bootstrap: %s\n' "$1" >&2; }
+
+# fail CODE MESSAGE HINT
+fail() {
+  printf 'error: %s\n\nhint: %s\n' "$2" "$3" >&2
+  exit "$1"
+}
+
+# --- putting things back -------------------------------------------------------
+
+log=
+building=
+
+# Runs at every end but the last exec: nothing half-made stays behind.
+tidy() {
+  release_services
+  [ -z "$building" ] || rm -rf "$building"
+  [ -z "$log" ] || rm -f "$log"
+  building=
+  log=
+}
+
+# fail_with_log CODE MESSAGE HINT: the end of the log says more than we can.
+fail_with_log() {
+  tail -n 20 "$log" | sed 's/^/  | /' >&2
+  say "the whole log is $log"
+  log=
+  fail "$@"
+}
+
+take_lock() {
+  command -v flock >/dev/null || return 0
+  exec 9>>"$LOCK"
+  if ! flock --nonblock 9; then
+    fail 7 "cannot start: another bootstrap is at work (pid $(cat "$LOCK"))" \
+      'wait for it to end, then run this again'
+  fi
+  echo "$$" >"$LOCK"
+}
+
+# --- what the distribution supplies --------------------------------------------
+
+# The system's own Python comes first: the services run as user trtllm, who cannot
+# read a Python that lives in somebody's home.
+find_python() {
+  for candidate in "${TRTLLM_PYTHON:-}" /usr/bin/python3 /usr/bin/python3.14 \
+    /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 /usr/bin/python3.10 \
+    /usr/local/bin/python3; do
+    [ -n "$candidate" ] || continue
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      echo "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+has_openresty() {
+  command -v openresty >/dev/null || [ -x /usr/local/openresty/bin/openresty ]
+}
+
+# One name a line; empty when the host has everything.
+missing_packages() {
+  if ! missing_python=$(find_python); then
+    echo python3
+    echo python3-venv
+  elif ! "$missing_python" -c 'import ensurepip, venv' 2>/dev/null; then
+    echo python3-venv
+  fi
+  if ! has_openresty; then
+    for package in nginx libnginx-mod-http-lua lua-cjson; do
+      is_installed "$package" || echo "$package"
+    done
+  fi
+}
+
+# For hosts without apt, where package names are not known to us.
+require_without_apt() {
+  if ! python=$(find_python) || ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    fail 3 'cannot make the tool: no Python 3.10 or newer with its venv module, and no apt-get to install one' \
+      'install Python 3.10 or newer with venv and pip, then run this again'
+  fi
+  if ! has_openresty && ! command -v nginx >/dev/null; then
+    fail 3 'cannot find a proxy: neither OpenResty nor nginx is here, and there is no apt-get to install one' \
+      'install OpenResty, or nginx with ngx_lua and lua-cjson, then run this again'
+  fi
+}
+
+supply_packages() {
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    require_without_apt
+    return 0
+  fi
+  missing=$(missing_packages | xargs)
+  if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086  # package names are words
+    install_packages $missing ||
+      fail_with_log 3 "cannot install packages: apt-get failed for $missing" \
+        "mend what the log names, or run: apt-get install $missing"
+  fi
+  if ! python=$(find_python); then
+    fail 3 'cannot make the tool: this distribution has no Python 3.10 or newer' \
+      'install one and name it: TRTLLM_PYTHON=/path/to/python3 scripts/bootstrap.sh'
+  fi
+}
+
+# --- the tool ------------------------------------------------------------------
+
+# What the tool is made of: the checkout's content and the Python it runs on.
+tool_key() {
+  (
+    cd "$repo"
+    "$python" -c 'import sys; print(sys.executable, sys.version)'
+    find pyproject.toml README.md LICENSE installer templates configs \
+      -type f ! -name '*.pyc' -exec sha256sum {} + | LC_ALL=C sort
+  ) | sha256sum | cut -c 1-12
+}
+
+check_places() {
+  if [ -e "$TOOL" ] && [ ! -L "$TOOL" ]; then
+    fail 3 "cannot switch $TOOL: it is not a link that we made" \
+      "move it away (mv $TOOL $TOOL.old), then run this again"
+  fi
+  if ! is_our_link && { [ -e "$COMMAND_LINK" ] || [ -L "$COMMAND_LINK" ]; }; then
+    fail 3 "cannot link $COMMAND_LINK: something that is not ours is there" \
+      "move it away (mv $COMMAND_LINK $COMMAND_LINK.old), then run this again"
+  fi
+}
+
+is_our_link() {
+  [ -L "$COMMAND_LINK" ] && [ "$(readlink "$COMMAND_LINK")" = "$TOOL/bin/trtllm-install" ]
+}
+
+# A script of a virtual environment carries the environment's path in its first
+# line, so the new one is built under the name that it keeps, beside the old one.
+build_tool() {
+  say "building the tool in $1"
+  rm -rf "$1"
+  building=$1
+  mkdir -p "$PREFIX"
+  if ! "$python" -m venv "$1" >>"$log" 2>&1 9>&-; then
+    fail_with_log 4 "cannot make a virtual environment: $python -m venv failed" \
+      'mend what the log names, then run this again; the tool that was here still works'
+  fi
+  if ! "$1/bin/python" -m pip install --no-input --no-cache-dir --disable-pip-version-check \
+    "$repo" </dev/null >>"$log" 2>&1 9>&-; then
+    fail_with_log 4 'cannot install the tool: pip failed' \
+      'without a network see docs/howto/offline.md; the tool that was here still works'
+  fi
+  if ! "$1/bin/trtllm-install" --help >>"$log" 2>&1 9>&-; then
+    fail_with_log 4 'cannot use the new tool: trtllm-install --help failed' \
+      'use a checkout whose tests pass; the tool that was here still works'
+  fi
+  : >"$1/.complete"
+  sync -f "$1" 2>/dev/null || sync
+  building=
+}
+
+switch_tool() {
+  [ "$(readlink "$TOOL" 2>/dev/null)" != "$1" ] || return 0
+  ln -s "$1" "$PREFIX/.tool.$$"
+  mv -T "$PREFIX/.tool.$$" "$TOOL"
+}
+
+# An old tool goes when no process runs from it any more; a later run looks again.
+drop_old_tools() {
+  for old in "$PREFIX"/tool-*; do
+    if [ ! -d "$old" ] || [ "${old##*/}" = "$1" ]; then continue; fi
+    # The pattern comes by stdin: as an argument it would find grep's own command line.
+    # shellcheck disable=SC2062  # the glob names files, the pattern is on stdin
+    if printf '%s/\n' "$old" | grep -qsF -f - /proc/[0-9]*/cmdline; then continue; fi
+    rm -rf "$old"
+  done
+}
+
+link_command() {
+  [ ! -L "$COMMAND_LINK" ] || return 0
+  mkdir -p "${COMMAND_LINK%/*}"
+  ln -s "$TOOL/bin/trtllm-install" "$COMMAND_LINK"
+}
+
+make_tool() {
+  name=tool-$(tool_key)
+  if [ ! -e "$PREFIX/$name/.complete" ] || [ ! -x "$PREFIX/$name/bin/python" ]; then
+    build_tool "$PREFIX/$name"
+  fi
+  switch_tool "$name"
+  link_command
+  drop_old_tools "$name"
+}
+
+remove_tool() {
+  if [ -e "$RECEIPT" ]; then
+    fail 3 'cannot remove the tool: an installation that needs it is still here' \
+      'run: trtllm-install uninstall'
+  fi
+  if is_our_link; then rm -f "$COMMAND_LINK"; fi
+  if [ -L "$TOOL" ]; then rm -f "$TOOL"; fi
+  rm -rf "$PREFIX"/tool-*
+  rmdir "$PREFIX" 2>/dev/null || true
+  say 'removed the tool'
+}
+
+main() {
+  case "${1:-}" in
+    --help | -h)
+      usage
+      return 0
+      ;;
+  esac
+  if [ "$(id -u)" -ne 0 ]; then
+    fail 8 'cannot install: not root' "run: sudo $0 $*"
+  fi
+  repo=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+  [ -f "$repo/pyproject.toml" ] ||
+    fail 2 "cannot make the tool: $repo is not a checkout" 'run scripts/bootstrap.sh of a whole checkout'
+
+  # shellcheck source=scripts/packages.sh
+  . "$repo/scripts/packages.sh"
+
+  umask 022
+  unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER
+  trap tidy EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  take_lock
+  if [ "${1:-}" = --remove ]; then
+    [ "$#" -eq 1 ] || fail 2 'cannot remove: --remove stands alone' "run: sudo $0 --remove"
+    remove_tool
+    return 0
+  fi
+  check_places
+  log=$(mktemp -t trtllm-bootstrap.XXXXXXXX)
+  supply_packages
+  make_tool
+  tidy
+  trap - EXIT INT TERM HUP
+  # The lock ends here: the tool has one of its own, and its services must not hold ours.
+  exec "$TOOL/bin/trtllm-install" "$@" 9>&-
+}
+
+main "$@"

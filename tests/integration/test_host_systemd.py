@@ -1,0 +1,173 @@
+"""The whole path on Debian 12 under systemd; stages share one host."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lab import images, roots
+from lab.manifest import assert_same, differences, manifest_of
+from lab.visitor import (
+    NEMOTRON,
+    QWEN,
+    ask,
+    assert_answers,
+    await_true,
+    engine_pid,
+    health,
+    running,
+)
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+STAGED = True
+
+UNITS = ("trtllm-qwen.service", "trtllm-nemotron.service", "trtllm-proxy.service")
+
+# systemd's own ids of "Starting ..." and "Started ..." (systemd.journal-catalog).
+STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
+STARTED = "39f53479d3a045ac8e11786248231fbf"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[roots.BootedRoot]:
+    with roots.BootedRoot(images.DEBIAN_12) as root:
+        yield root
+
+
+@pytest.fixture(scope="module")
+def bare(host: roots.BootedRoot) -> dict[str, str]:
+    """Return the tree with packages and tool, before anything is installed."""
+    ended = host.bootstrap("--version")
+    assert ended.returncode == 0, ended.stderr
+    return manifest_of(host.tree)
+
+
+def main_pid(host: roots.Root, unit: str) -> int:
+    return int(host.check("systemctl", "show", "--value", "--property=MainPID", unit))
+
+
+def test_one_command_brings_up_the_whole_service(
+    host: roots.BootedRoot,
+    bare: dict[str, str],
+) -> None:
+    assert bare
+    ended = host.bootstrap("--profile", "multi", "--simulate")
+    assert ended.returncode == 0, ended.stderr
+    for unit in ("trtllm.target", *UNITS):
+        assert host.run("systemctl", "is-active", unit).stdout == "active\n", unit
+    assert health(host)[0] == 200
+
+
+@pytest.mark.parametrize("model", [QWEN, NEMOTRON])
+def test_both_models_answer_through_one_port(host: roots.BootedRoot, model: str) -> None:
+    assert_answers(host, model)
+
+
+def test_the_journal_proves_the_order(host: roots.BootedRoot) -> None:
+    """Qwen ready, then Nemotron starts; Nemotron ready, then the proxy starts."""
+    entries = [
+        json.loads(line)
+        for line in host.check(
+            *("journalctl", "--output=json", "--quiet"),
+            *(f"UNIT={unit}" for unit in UNITS),
+        ).splitlines()
+    ]
+    moments = {
+        (entry["UNIT"], entry["MESSAGE_ID"]): int(entry["__MONOTONIC_TIMESTAMP"])
+        for entry in entries
+        if entry.get("MESSAGE_ID") in {STARTING, STARTED}
+    }
+    order = [moments[unit, message] for unit in UNITS for message in (STARTING, STARTED)]
+    assert order == sorted(order)
+    # "at most 0.5 s from healthy to the next process" (microseconds)
+    assert moments[UNITS[1], STARTING] - moments[UNITS[0], STARTED] < 500_000
+    assert moments[UNITS[2], STARTING] - moments[UNITS[1], STARTED] < 500_000
+
+
+def test_everything_runs_as_its_own_user(host: roots.BootedRoot) -> None:
+    users = host.check("ps", "-e", "-ww", "-o", "user:32=,args=").splitlines()
+    ours = [line for line in users if "trtllm-serve" in line or "trtllm-supervise" in line]
+    assert ours
+    assert [line for line in ours if not line.startswith("trtllm ")] == []
+
+
+def test_a_second_install_changes_nothing(host: roots.BootedRoot) -> None:
+    before, tree = running(host), manifest_of(host.tree)
+    ended = host.bootstrap("--profile", "multi", "--simulate", "--output", "json")
+    assert ended.returncode == 0, ended.stderr
+    document = json.loads(ended.stdout)
+    assert document["changed"] is False
+    assert document["changes"] == []
+    assert running(host) == before
+    assert_same(tree, manifest_of(host.tree))
+
+
+def test_restarting_one_model_leaves_the_others_alone(host: roots.BootedRoot) -> None:
+    qwen, nemotron, proxy = (main_pid(host, unit) for unit in UNITS)
+    host.check("systemctl", "restart", "trtllm-qwen", timeout=180)
+    assert main_pid(host, UNITS[0]) not in {0, qwen}
+    assert [main_pid(host, unit) for unit in UNITS[1:]] == [nemotron, proxy]
+    await_true("health 200", lambda: health(host)[0] == 200, seconds=30)
+    assert_answers(host, QWEN)
+
+
+def test_the_target_stops_and_starts_everything(host: roots.BootedRoot) -> None:
+    host.check("systemctl", "stop", "trtllm.target", timeout=120)
+    await_true("nothing of ours running", lambda: not running(host), seconds=60)
+    assert host.run("systemctl", "is-failed", *UNITS).returncode != 0
+    host.check("systemctl", "start", "trtllm.target", timeout=300)
+    await_true("health 200", lambda: health(host)[0] == 200, seconds=200)
+    status = host.run("systemctl", "status", "--no-pager", "trtllm-qwen")
+    assert status.returncode == 0
+    assert "Active: active (running)" in status.stdout
+    assert "Status:" in status.stdout
+
+
+def test_a_killed_backend_is_named_and_comes_back(host: roots.BootedRoot) -> None:
+    qwen = engine_pid(host, "qwen")
+    assert qwen
+    nemotron = engine_pid(host, "nemotron")
+    host.check("kill", "-9", str(qwen))
+    status, body = await_true(
+        "health 503",
+        lambda: (answer := health(host))[0] == 503 and answer,
+        seconds=15,
+    )
+    assert status == 503
+    assert "qwen" in body
+    refused = ask(host, QWEN)
+    assert refused["status"] == 503, refused
+    assert {"message", "type", "code"} <= refused["error"].keys()
+    assert_answers(host, NEMOTRON)
+    # The old port stays bound for up to a minute: trtllm-serve has no SO_REUSEADDR.
+    await_true("health 200", lambda: health(host)[0] == 200, seconds=120)
+    assert_answers(host, QWEN)
+    assert engine_pid(host, "qwen") not in {0, qwen}
+    assert engine_pid(host, "nemotron") == nemotron
+
+
+def test_uninstall_leaves_nothing_but_the_logs(
+    host: roots.BootedRoot,
+    bare: dict[str, str],
+) -> None:
+    ended = host.run("trtllm-install", "uninstall", "--yes", timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert running(host) == set()
+    assert host.check("systemctl", "list-units", "--all", "--no-legend", "trtllm*") == ""
+    left = differences(bare, manifest_of(host.tree))
+    assert [line for line in left if not line.startswith("var/log/trtllm")] == []
+
+
+def test_the_host_can_be_installed_again(host: roots.BootedRoot) -> None:
+    ended = host.bootstrap("--profile", "multi", "--simulate")
+    assert ended.returncode == 0, ended.stderr
+    assert_answers(host, NEMOTRON)
+
+
+def test_uninstall_with_purge_returns_the_tree_to_what_it_was(
+    host: roots.BootedRoot,
+    bare: dict[str, str],
+) -> None:
+    ended = host.run("trtllm-install", "uninstall", "--purge", "--yes", timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert_same(bare, manifest_of(host.tree))
