@@ -17,7 +17,9 @@ STAGED = True
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 # What cannot be run here, each with the reason that the README itself gives.
 SKIPPED = {"needs a GPU", "runs this very test"}
-_BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<kind>sh|text)\n(?P<text>.*?)```", re.S)
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<kind>sh|text)\n(?P<text>.*?)```", re.DOTALL
+)
 
 
 @dataclass(frozen=True, kw_only=True)

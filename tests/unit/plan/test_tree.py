@@ -1,9 +1,9 @@
 """The plan: dpkg's rule for edited files, and the two properties that everything rests on."""
 
-from fakes.unit_values import receipt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.unit_values import receipt
 from trtllm_install.model.desired import Account, Desired, Directory, File, Link
 from trtllm_install.model.receipt import OwnedFile, Receipt
 from trtllm_install.model.tree import Action, Change, Seen, Tree
