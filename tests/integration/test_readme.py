@@ -55,12 +55,11 @@ def test_the_readme_shows_what_is_printed(root: BootedRoot) -> None:
             assert shape(line) in printed
 
 
-@pytest.mark.parametrize("n", range(1, len(COMMANDS)))
-def test_every_command_of_the_readme_works(root: BootedRoot, n: int) -> None:
-    out = run(root, COMMANDS[n].text).stdout
-    if "/v1/" in COMMANDS[n].text:
-        answer = json.loads(out)
-        assert answer["object"] in {"list", "chat.completion"}
+def test_every_command_of_the_readme_works_in_its_order(root: BootedRoot) -> None:
+    for block in COMMANDS[1:]:
+        out = run(root, block.text).stdout
+        if "/v1/" in block.text:
+            assert json.loads(out)["object"] in {"list", "chat.completion"}, block.text
 
 
 def test_nothing_of_ours_is_left_but_what_it_says(root: BootedRoot) -> None:
