@@ -11,16 +11,14 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import Wanted
 from trtllm_install.app.prove import endpoint_url
 from trtllm_install.app.reporter import Reporter
-from trtllm_install.app.services import read_live
+from trtllm_install.app.start import order
 from trtllm_install.apply.transaction import apply_all, recover
 from trtllm_install.host.protocol import Host
-from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, content_digest
 from trtllm_install.model.errors import (
     ApplyFailed,
     EditsKept,
     GateFailed,
-    HostError,
     Interrupted,
 )
 from trtllm_install.model.receipt import OwnedFile, Receipt
@@ -28,7 +26,6 @@ from trtllm_install.model.tree import Action, Plan, ServiceAction, ServiceChange
 from trtllm_install.plan.files import offered_files
 from trtllm_install.plan.services import fingerprints, plan_services
 from trtllm_install.plan.tree import plan_tree
-from trtllm_install.proxy.generation import await_generation
 from trtllm_install.receipts.store import receipt_change, write_receipt
 from trtllm_install.supervisors.protocol import Supervisor
 
@@ -76,60 +73,25 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
     return Step(wanted=wanted, desired=desired, tree=tree, receipt=receipt, plan=plan)
 
 
-def carry_out(
-    host: Host, supervisor: Supervisor, step: Step, reporter: Reporter
-) -> dict[str, int | None]:
-    """Write the files as one transaction, then touch the services, in order.
+def carry_out(host: Host, supervisor: Supervisor, step: Step, reporter: Reporter) -> None:
+    """Stop what is no longer wanted, then write the files as one transaction.
 
-    Returns the launcher pids that a restart replaces. Raises ApplyFailed, Interrupted or
-    NotUndone as ``apply_all`` does, and GateFailed when the supervisor refuses an order:
-    then everything is installed and the next run starts what is left.
+    Raises ApplyFailed, Interrupted or NotUndone as ``apply_all`` does; services that
+    were stopped run again by then. Raises GateFailed when a stop is refused: then no
+    file has changed.
     """
     if not step.plan.count:
-        return {}
+        return
     reporter.phase("apply the plan")
-    _touch(supervisor, step.plan.stopping, reporter)  # while its unit still has a name
+    order(supervisor, step.plan.stopping, reporter)  # while its unit still has a name
     before = step.receipt.services if step.receipt else {}
-    receipt = made_receipt(step)
     # What runs still runs with the old inputs, and a crash must not make us forget it.
-    written = receipt_change(host, replace(receipt, services=before))
+    written = receipt_change(host, replace(made_receipt(step), services=before))
     try:
         apply_all(host, (*step.plan.changes, written), told=reporter.change)
     except (ApplyFailed, Interrupted):
         _start_again(supervisor, step.plan.stopping, reporter)
         raise
-    starting = step.plan.starting
-    if not starting:
-        return {}
-    restarted = [c.name for c in starting if c.action is ServiceAction.RESTART]
-    replaced = {live.name: live.pid for live in read_live(host, restarted)}
-    supervisor.activate()
-    _touch(supervisor, starting, reporter)
-    write_receipt(host, receipt)
-    return replaced
-
-
-def await_reload(host: Host, step: Step) -> None:
-    """Return once the proxy answers with what was just written; raises GateFailed if not.
-
-    A routes.lua that the operator edited carries a generation of its own: then there is
-    nothing to ask for.
-    """
-    edited = any(c.path == f"{layout.PROXY}/routes.lua" for c in step.plan.kept)
-    touched = any(c.name == "proxy" for c in step.plan.starting)
-    if touched and not edited:
-        await_generation(host, step.desired.generation)
-
-
-def _touch(supervisor: Supervisor, changes: Sequence[ServiceChange], reporter: Reporter) -> None:
-    for change in changes:
-        try:
-            supervisor.carry_out(change)
-        except HostError as error:
-            raise GateFailed(
-                f"cannot {change.action.value} {change.name}: {error.message}", hint=error.hint
-            ) from error
-        reporter.service(change)
 
 
 def _start_again(
@@ -140,7 +102,18 @@ def _start_again(
         ServiceChange(action=ServiceAction.START, name=c.name, reason="as it was") for c in stopped
     ]
     with suppress(GateFailed):
-        _touch(supervisor, again, reporter)
+        order(supervisor, again, reporter)
+
+
+def note_begun(host: Host, step: Step, names: Sequence[str]) -> None:
+    """Record in the receipt that these services now run with what was written."""
+    if not step.plan.count:
+        return
+    before = step.receipt.services if step.receipt else {}
+    wanted = {service.name for service in step.desired.services}
+    kept = {name: old for name, old in before.items() if name in wanted}
+    fresh = {name: step.plan.fingerprints[name] for name in names}
+    write_receipt(host, replace(made_receipt(step), services=kept | fresh))
 
 
 def made_receipt(step: Step) -> Receipt:

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 from trtllm_install.app.converge import (
     Step,
-    await_reload,
     carry_out,
+    note_begun,
     plan_step,
     undo_what_was_cut_off,
 )
-from trtllm_install.app.gate import await_serving
 from trtllm_install.app.observe import Judged, look_at, refuse_errors
 from trtllm_install.app.options import Options
 from trtllm_install.app.prove import Proof, prove
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import supervisor_called
+from trtllm_install.app.start import await_reload, start_services
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import NeedsRoot
@@ -48,22 +48,21 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         supervisor = supervisor_called(wanted.supervisor, host)
         step = plan_step(host, supervisor, judged, options)
         reporter.planned(step.plan)
-        replaced = carry_out(host, supervisor, step, reporter)
+        carry_out(host, supervisor, step, reporter)
         if not options.start:
             return Installed(judged=judged, step=step)
-        started = "start, and wait" if step.plan.starting else "wait"
-        reporter.phase(f"{started} until everything serves")
-        states = await_serving(
+        states = start_services(
             host,
             supervisor,
+            step.plan,
             wanted.services,
             reporter,
+            begun=lambda names: note_begun(host, step, names),
             timeout_s=options.timeout_s,
-            replaced=replaced,
         )
         if not step.plan.count:
             return Installed(judged=judged, step=step, services=states)
-        await_reload(host, step)
+        await_reload(host, step.plan, step.desired.generation)
         reporter.phase("prove it with a completion from each model")
         proofs = tuple(prove(host, wanted, reporter))
         return Installed(judged=judged, step=step, services=states, proofs=proofs)

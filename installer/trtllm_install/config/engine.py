@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import yaml
 
-from trtllm_install.config.document import Document, parse_document
+from trtllm_install.config.document import parse_document
 from trtllm_install.model.contract import Contract
 from trtllm_install.model.problems import Problem
 
@@ -31,11 +31,6 @@ def engine_config_problems(
     if document.problems:
         return document.problems
     return tuple(
-        _placed(document, problem.path, str(problem))
+        document.problem(tuple(problem.path.split(".")) if problem.path else (), problem.cause)
         for problem in contract.config_problems(backend, document.value)
     )
-
-
-def _placed(document: Document, dotted: str, message: str) -> Problem:
-    path = tuple(dotted.split(".")) if dotted else ()
-    return document.problem(path, message.removeprefix(f"{dotted}: "))

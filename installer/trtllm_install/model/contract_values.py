@@ -33,18 +33,21 @@ class ConfigProblem:
 
     def __str__(self) -> str:
         """Say path and cause on one line, to be pasted after ``cannot use FILE:``."""
+        return f"{self.path}: {self.cause}" if self.path else self.cause
+
+    @property
+    def cause(self) -> str:
+        """Say what is wrong, for a place that names the path already."""
         if self.fault == "unknown":
-            return f"unknown key {self.path}" + (
-                f" (did you mean {self.detail}?)" if self.detail else ""
-            )
+            return "unknown key" + (f"; did you mean {self.detail}?" if self.detail else "")
         if self.fault == "foreign":
-            return f"key {self.path} is known to backend {self.detail} only"
+            return f"known to backend {self.detail} only"
         if self.fault == "removed":
             instead = f"use {self.detail}" if self.detail else "nothing replaces it"
-            return f"key {self.path} was removed from this version; {instead}"
+            return f"removed from this version; {instead}"
         if self.fault in ("empty", "not_mapping"):
             return self.detail
-        return f"{self.path}: must be {self.detail}, found {self.found!r}"
+        return f"must be {self.detail}, found {self.found!r}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,10 +48,16 @@ def plan_services(
     return (
         *(
             ServiceChange(action=ServiceAction.STOP, name=name, reason="no longer in the profile")
-            for name in sorted(running - wanted)
+            for name in _backwards(running - wanted, receipt)
         ),
         *_touched(desired, now, before, running),
     )
+
+
+def _backwards(names: frozenset[str], receipt: Receipt | None) -> list[str]:
+    """What others stand on goes last: the proxy first, then the models."""
+    order = receipt.order if receipt else ()
+    return sorted(names, key=lambda n: (order.index(n) if n in order else -1, n), reverse=True)
 
 
 def _touched(
