@@ -175,6 +175,17 @@ class FakeHost(FakeTree):
         for _, happens in due:
             happens()
 
+    def remove_tree(self, path: str) -> None:
+        """Remove a folder and what is below it, deepest first."""
+        for name in self.names_in(path):
+            inner = f"{path}/{name}"
+            entry = self.look(inner)
+            if entry and entry.kind == "directory":
+                self.remove_tree(inner)
+            else:
+                self.remove(inner)
+        self.remove(path)
+
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold a lock, or raise Locked naming who does."""
         return self._lock(normal(path))

@@ -7,9 +7,10 @@ launcher has; how each launcher fares is what a test sets in ``fates``.
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
-from fakes.fake_host import FakeHost
+from fakes.fake_host import FakeHost, Node
 from trtllm_install.host.protocol import Answer, Completed
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
@@ -23,23 +24,11 @@ TCP_HEAD = "  sl  local_address rem_address   st\n"
 LOAD_S = 2.0  # seconds from start to healthy
 
 
-def debian(*, memory_gib: int = 256) -> FakeHost:
+def debian() -> FakeHost:
     """Return a Debian with nginx and ngx_lua, systemd as process 1, and nothing of ours."""
     host = FakeHost()
-    host.add_file("/proc/1/comm", "systemd\n")
-    host.add_directory("/run/systemd/system")
-    for folder in ("/etc/systemd/system", "/etc/tmpfiles.d", "/run/lock", "/var/log"):
-        host.add_directory(folder)
-    host.add_file(
-        "/proc/meminfo", f"MemTotal: {memory_gib << 20} kB\nMemAvailable: {memory_gib << 20} kB\n"
-    )
-    host.add_program(NGINX)
+    host.nodes = dict(_debian_nodes())  # a change replaces a node and never alters it
     host.answer_command([NGINX, "-V"], stderr="nginx version: nginx/1.22.1\n")
-    for name in ("ndk_http_module.so", "ngx_http_lua_module.so"):
-        host.add_file(f"{MODULES}/{name}")
-    host.add_file("/proc/net/tcp", TCP_HEAD)
-    host.add_file("/usr/share/lua/5.1/resty/core.lua")
-    host.add_file("/usr/lib/lua/5.1/cjson.so")
 
     def useradd(argv: tuple[str, ...], _: str) -> Completed:
         host.add_account(argv[-1], argv[argv.index("--home-dir") + 1])
@@ -52,6 +41,23 @@ def debian(*, memory_gib: int = 256) -> FakeHost:
     host.answer_command(["useradd"], by=useradd)
     host.answer_command(["userdel"], by=userdel)
     return host
+
+
+@cache
+def _debian_nodes() -> dict[str, Node]:
+    tree = FakeHost()
+    tree.add_file("/proc/1/comm", "systemd\n")
+    tree.add_directory("/run/systemd/system")
+    for folder in ("/etc/systemd/system", "/etc/tmpfiles.d", "/run/lock", "/var/log"):
+        tree.add_directory(folder)
+    tree.add_file("/proc/meminfo", f"MemTotal: {256 << 20} kB\nMemAvailable: {250 << 20} kB\n")
+    tree.add_program(NGINX)
+    for name in ("ndk_http_module.so", "ngx_http_lua_module.so"):
+        tree.add_file(f"{MODULES}/{name}")
+    tree.add_file("/proc/net/tcp", TCP_HEAD)
+    tree.add_file("/usr/share/lua/5.1/resty/core.lua")
+    tree.add_file("/usr/lib/lua/5.1/cjson.so")
+    return tree.nodes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,8 +89,9 @@ class FakeSystemd:
         self.host.answer_command(["systemd-tmpfiles", "--create"])
         self.host.answer_command(["journalctl"], by=self._journalctl)
         for port in (8000, 9000):
-            url = f"http://127.0.0.1:{port}/v1/chat/completions"
-            self.host.answer_http("POST", url, self._completion)
+            base = f"http://127.0.0.1:{port}"
+            self.host.answer_http("POST", f"{base}/v1/chat/completions", self._completion)
+            self.host.answer_http("GET", f"{base}/health", Answer(status=200, body=b""))
         self.host.answer_http(
             "GET", "/-/generation", self._generation, unix_socket=layout.PROXY_ADMIN_SOCKET
         )

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from trtllm_install.host.protocol import Entry
@@ -152,7 +153,8 @@ class FakeTree:
         if node is None or node.kind != "directory":
             return ()
         start = real.rstrip("/") + "/"
-        return tuple(sorted(p[len(start) :] for p in self.nodes if _directly_below(p, start)))
+        below = (p[len(start) :] for p in self.nodes if p.startswith(start))
+        return tuple(sorted(name for name in below if name and "/" not in name))
 
     def which(self, program: str) -> str | None:
         """Return where a program is on root's path."""
@@ -195,7 +197,7 @@ class FakeTree:
         if real not in self.nodes:
             return
         with self._changing("remove", real):
-            if any(_directly_below(p, real + "/") for p in self.nodes):
+            if any(p.startswith(real + "/") for p in self.nodes):
                 raise _refused("remove", path, "it is not empty")
             del self.nodes[real]
 
@@ -244,14 +246,17 @@ class FakeTree:
 
     def _follow(self, path: str, verb: str) -> str:
         """Return ``path`` with every link followed, also where nothing is at its end."""
-        todo = [p for p in normal(path).split("/") if p]
+        clean = normal(path)
+        if clean in self.nodes and self.nodes[clean].kind != "link":
+            return clean  # every folder above it is a real one
+        todo = [p for p in clean.split("/") if p]
         real, followed = "/", 0
         while todo:
             part = todo.pop(0)
             if part == "..":
                 real = posixpath.dirname(real)
                 continue
-            step = posixpath.join(real, part)
+            step = f"{real.rstrip('/')}/{part}"
             node = self.nodes.get(step)
             if node is None or node.kind != "link":
                 real = step
@@ -264,6 +269,7 @@ class FakeTree:
         return real
 
 
+@lru_cache(maxsize=4096)
 def normal(path: str) -> str:
     assert path.startswith("/"), f"not an absolute path: {path!r}"
     return "/" + posixpath.normpath(path).lstrip("/")
@@ -271,7 +277,3 @@ def normal(path: str) -> str:
 
 def _refused(deed: str, path: str, cause: str) -> HostError:
     return HostError(f"cannot {deed} {path}: {cause}", hint=f"ls -ld {path}")
-
-
-def _directly_below(path: str, start: str) -> bool:
-    return path.startswith(start) and path != start and "/" not in path[len(start) :]

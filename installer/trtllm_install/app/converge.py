@@ -142,9 +142,25 @@ def made_receipt(step: Step) -> Receipt:
             sorted(directories.union(before.directories if before else ()) - removed)
         ),
         links={link.path: link.target for link in desired.links},
+        links_before=_links_before(step),
         accounts=tuple(sorted(accounts.union(before.accounts if before else ()))),
         services=step.plan.fingerprints,
     )
+
+
+def _links_before(step: Step) -> dict[str, str]:
+    """Links of the operator that ours took the place of, remembered for the uninstall."""
+    before = step.receipt
+    known = dict(before.links_before) if before else {}
+    ours = before.links if before else {}
+    taken = {
+        change.path: change.old.target
+        for change in step.plan.changes
+        if change.kind == "link" and change.old and change.old.kind == "link"
+        if change.action is Action.REPLACE and change.path not in ours
+    }
+    wanted = {link.path for link in step.desired.links}
+    return {path: target for path, target in (known | taken).items() if path in wanted}
 
 
 def _offered(step: Step) -> dict[str, OwnedFile]:

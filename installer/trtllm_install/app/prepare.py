@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from trtllm_install import resources
 from trtllm_install.app.options import Options
-from trtllm_install.app.profiles import chosen_profile, no_profile, read_profile, read_site
+from trtllm_install.app.profiles import (
+    chosen_profile,
+    no_profile,
+    read_profile,
+    read_profiles,
+    read_site,
+)
 from trtllm_install.config.combine import Choices, combine
 from trtllm_install.config.engine import engine_config_problems, override
 from trtllm_install.config.reading import refused
@@ -52,7 +58,10 @@ def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
         ),
     )
     configs = _engine_configs(host, installation)
-    _refuse_what_the_engine_refuses(host, installation, configs, version)
+    sources = {
+        i.name: _source_of_arguments(host, options, site, name, i) for i in installation.instances
+    }
+    _refuse_what_the_engine_refuses(host, installation, configs, sources)
     return Wanted(installation=installation, engine_configs=configs)
 
 
@@ -81,26 +90,38 @@ def _engine_configs(host: Host, installation: Installation) -> dict[str, str]:
     shipped = resources.names("configs/engine", ".yaml")
     texts: dict[str, str] = {}
     for instance in installation.instances:
-        base_path = f"{layout.ENGINE_CONFIGS}/{instance.engine_config}"
-        if instance.engine_config in shipped:
-            texts[base_path] = resources.read_text(f"configs/engine/{instance.engine_config}")
+        name = instance.engine_config
+        base_path = f"{layout.ENGINE_CONFIGS}/{name}" if name else ""
+        if name in shipped:
+            texts[base_path] = resources.read_text(f"configs/engine/{name}")
         if instance.engine_overrides:
-            base = _on_host(host, base_path) or texts.get(base_path, "")
+            base = (_on_host(host, base_path) if name else None) or texts.get(base_path, "")
             texts[instance.engine_config_path] = override(
                 base, instance.engine_overrides, origin=base_path, instance=instance.name
             )
     return texts
 
 
+def _source_of_arguments(
+    host: Host, options: Options, site: SiteShape, profile: str, instance: Instance
+) -> str:
+    """The file to edit when trtllm-serve would refuse an argument."""
+    here = site.instances.get(instance.name)
+    if here and here.arguments is not None:
+        return options.site or layout.SITE_FILE
+    return read_profiles(host)[profile]
+
+
 def _refuse_what_the_engine_refuses(
-    host: Host, installation: Installation, configs: dict[str, str], version: str
+    host: Host, installation: Installation, configs: dict[str, str], sources: dict[str, str]
 ) -> None:
     """Raise ConfigError for every argument and YAML key that trtllm-serve would refuse."""
-    contract = parse_contract(json.loads(resources.read_text(f"configs/contract/{version}.json")))
+    shipped = resources.read_text(f"configs/contract/{installation.engine_version}.json")
+    contract = parse_contract(json.loads(shipped))
     problems: list[Problem] = []
     for instance in installation.instances:
         problems += [
-            Problem(source=f"profile {installation.profile}", line=0, path=instance.name, message=p)
+            Problem(source=sources[instance.name], line=0, path=instance.name, message=p)
             for p in contract.problems_in_arguments(engine_argv(instance)[1:])
         ]
         problems += _config_problems(host, instance, configs, contract)

@@ -8,6 +8,7 @@ from trtllm_install.app.reporter import Reporter
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import GateFailed
 from trtllm_install.model.installation import Installation
+from trtllm_install.proxy.health import await_proxy_health
 
 _TIMEOUT_S = 120.0
 
@@ -31,6 +32,8 @@ def endpoint_url(installation: Installation) -> str:
 def prove(host: Host, installation: Installation, reporter: Reporter) -> Iterator[Proof]:
     """Yield a proof for each model; raises GateFailed for the first that does not answer."""
     base = endpoint_url(installation)
+    if installation.proxy:
+        await_proxy_health(host, base)
     for instance in installation.instances:
         request = {
             "model": instance.model,

@@ -60,17 +60,7 @@ def _empty_volatile(host: Host, receipt: Receipt, *, purge: bool) -> None:
         entry = host.look(folder)
         theirs = entry and entry.kind == "directory" and entry.owner == layout.USER
         if theirs and (purge or folder != layout.LOGS):
-            _empty(host, folder)
-
-
-def _empty(host: Host, folder: str) -> None:
-    """Remove everything below ``folder``; links are removed, never followed."""
-    for name in host.names_in(folder):
-        path = f"{folder}/{name}"
-        entry = host.look(path)
-        if entry and entry.kind == "directory":
-            _empty(host, path)
-        host.remove(path)
+            host.remove_tree(folder)
 
 
 def _remove_empty(host: Host, receipt: Receipt) -> None:

@@ -89,7 +89,8 @@ def _options_of(  # noqa: C901 (one case per verb reads best in one place)
             verb.add_argument("folder", metavar="DIR")
         case "wait" | "start" | "stop" | "restart":
             verb.add_argument("services", nargs="*", metavar="SERVICE", help="default: all")
-            _timeout(verb)
+            if name != "stop":
+                _timeout(verb)
             if name in {"start", "restart"}:
                 verb.add_argument("--no-wait", action="store_true", help="do not wait for health")
         case "logs":

@@ -119,5 +119,8 @@ class Host(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file, a link or an empty folder; absent is fine."""
 
+    def remove_tree(self, path: str) -> None:
+        """Remove a folder with everything in it; no link is followed, however late it appears."""
+
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold an exclusive lock; raises Locked naming the holder's pid, age and command."""

@@ -30,5 +30,6 @@ class Receipt:
     files: Mapping[str, OwnedFile] = field(default_factory=dict)
     directories: tuple[str, ...] = ()  # that we made, parents first
     links: Mapping[str, str] = field(default_factory=dict)
+    links_before: Mapping[str, str] = field(default_factory=dict)  # what ours took the place of
     accounts: tuple[str, ...] = ()  # that we made
     services: Mapping[str, Fingerprint] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.model.tree import Action, Change, Tree
+from trtllm_install.model.tree import Action, Change, Seen, Tree
 from trtllm_install.plan.files import OnConflict, offered_files, plan_file, plan_obsolete_file
 
 
@@ -43,12 +43,18 @@ def plan_removal(
     for path, target in receipt.links.items():
         there = tree.paths.get(path)
         if path not in wanted and there and there.kind == "link" and there.target == target:
-            changes.append(_remove("link", path, there=tree, reason="no longer needed"))
+            changes.append(_unlink(path, there, receipt.links_before.get(path)))
     for path, owned in receipt.files.items():
         if path not in wanted:
             changes.extend(plan_obsolete_file(path, owned, tree.paths.get(path)))
     changes.extend(
-        _remove("directory", path, there=tree, reason="if empty")
+        Change(
+            action=Action.REMOVE,
+            kind="directory",
+            path=path,
+            reason="if empty",
+            old=tree.paths[path],
+        )
         for path in sorted(receipt.directories, reverse=True)  # children before parents
         if path not in wanted and path in tree.paths and not (wanted and _is_state(tree, path))
     )
@@ -59,6 +65,18 @@ def plan_removal(
         if name not in accounts and name in tree.accounts
     )
     return tuple(changes)
+
+
+def _unlink(path: str, there: Seen, before: str | None) -> Change:
+    """Our link goes, and one that it took the place of comes back."""
+    return Change(
+        action=Action.REPLACE if before else Action.REMOVE,
+        kind="link",
+        path=path,
+        reason="as it was before us" if before else "no longer needed",
+        old=there,
+        target=before or "",
+    )
 
 
 def _is_state(tree: Tree, path: str) -> bool:
@@ -120,14 +138,3 @@ def _links(desired: Desired, tree: Tree) -> Iterator[Change]:
             old=there,
             target=link.target,
         )
-
-
-def _remove(kind: str, path: str, *, there: Tree, reason: str) -> Change:
-    assert kind in {"link", "directory"}  # noqa: S101 (narrowing for the type checker)
-    return Change(
-        action=Action.REMOVE,
-        kind="link" if kind == "link" else "directory",
-        path=path,
-        reason=reason,
-        old=there.paths[path],
-    )

@@ -1,5 +1,6 @@
 """supervisord behind the supervisor protocol, where there is no systemd."""
 
+import json
 from collections.abc import Callable, Sequence
 
 from trtllm_install.host.protocol import Host
@@ -23,6 +24,8 @@ class Supervisord:
         """See Supervisor.running."""
         if self._host.look(layout.SUPERVISORD_SOCKET) is None:
             return frozenset()
+        if not self._host.is_root():  # the socket is root's, what the launchers write is not
+            return frozenset(name for name in services if self._has_launcher(name))
         # With no daemon behind the socket this prints no program, which is the answer.
         words = {
             fields[0]: fields[1]
@@ -38,7 +41,10 @@ class Supervisord:
             self._start_daemon()
             return
         # "update" would also restart what changed; that is carry_out's to decide.
-        self._ctl("reread")
+        for line in self._ctl("reread").splitlines():
+            name, _, what = line.partition(": ")
+            if what == "disappeared":
+                self._ctl("remove", name)
 
     def deactivate(self, services: Sequence[str]) -> None:
         """See Supervisor.deactivate."""
@@ -55,7 +61,6 @@ class Supervisord:
         match change.action:
             case ServiceAction.STOP:
                 self._ctl("stop", change.name, timeout=_STOP_S)
-                self._ctl("remove", change.name)
             case ServiceAction.RELOAD:
                 self._ctl("signal", "HUP", change.name)
             case ServiceAction.START:
@@ -113,10 +118,18 @@ class Supervisord:
             return False
         return self._host.run([*_CTL, "pid"]).code == 0
 
-    def _ctl(self, *words: str, timeout: float = 60.0) -> None:
+    def _ctl(self, *words: str, timeout: float = 60.0) -> str:
         ended = self._host.run([*_CTL, *words], timeout=timeout)
         if ended.code != 0:
             raise refused(ended, hint=f"{' '.join(_CTL)} status")
+        return ended.stdout
+
+    def _has_launcher(self, name: str) -> bool:
+        try:
+            pid = int(json.loads(self._host.read(layout.live_state(name)) or b"{}")["pid"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        return self._host.look(f"/proc/{pid}") is not None
 
     def _await(self, condition: Callable[[], bool], deed: str) -> None:
         deadline = self._host.monotonic() + 10

@@ -35,7 +35,6 @@ class Systemd:
         if self._host.look(layout.TMPFILES):
             self._run("systemd-tmpfiles", "--create", layout.TMPFILES)
         self._systemctl("enable", "--quiet", layout.TARGET)
-        # The target is active before its units are: it only carries "all of it".
         self._systemctl("start", "--no-block", layout.TARGET)
 
     def deactivate(self, services: Sequence[str]) -> None:

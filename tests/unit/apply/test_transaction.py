@@ -1,8 +1,8 @@
 """All of it or none of it: failure, interruption and death at every single change."""
 
 import pytest
-from fakes.fake_host import FakeHost, KilledError
 
+from fakes.fake_host import FakeHost, KilledError
 from trtllm_install.apply.transaction import apply_all, recover
 from trtllm_install.host.protocol import Completed
 from trtllm_install.model import layout

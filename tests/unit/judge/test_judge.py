@@ -431,7 +431,7 @@ def any_installation() -> st.SearchStrategy[Installation]:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(facts=any_facts(), installation=any_installation())
 def test_judge_answers_any_facts_in_order_and_never_without_a_next_step(
     facts: f.Facts, installation: Installation

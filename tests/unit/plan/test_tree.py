@@ -160,3 +160,10 @@ def test_no_plan_ever_overwrites_what_we_did_not_ship(world: tuple) -> None:
         there = tree.paths.get(change.path)
         if change.kind == "file" and there and change.action in {Action.REPLACE, Action.REMOVE}:
             assert shipped[change.path].digest == there.digest
+
+
+def test_a_link_that_ours_took_the_place_of_comes_back() -> None:
+    before = receipt(links={"/opt/current": "ours"}, links_before={"/opt/current": "theirs"})
+    ours = Seen(kind="link", mode=0o777, owner="root", target="ours")
+    (change,) = plan_removal(Desired(), Tree(paths={"/opt/current": ours}), before)
+    assert (change.action, change.target) == (Action.REPLACE, "theirs")

@@ -1,1 +1,0 @@
-"""Finds, and for a simulation lays down, the engine."""

@@ -1,0 +1,20 @@
+"""What every test may count on: how property tests search, and what shuffling costs."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# Unit tests together have ten seconds; HYPOTHESIS_PROFILE=thorough is for a search by hand.
+# No deadline: on cores that are shared, a time limit per example only finds the neighbours.
+settings.register_profile("quick", max_examples=25, deadline=None, database=None)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the shuffled order, without seeding ``random`` anew three times a test.
+
+    No test draws from it unseeded, and on two slow cores it cost a second in all.
+    """
+    config.option.randomly_reset_seed = False

@@ -1,0 +1,135 @@
+"""Every document that any verb prints, against the schema that is shipped."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, Ran, words_for
+from fakes.fake_systemd import Fate
+from trtllm_install import resources
+from trtllm_install.cli.arguments import VERBS
+from trtllm_install.model import errors, states
+from trtllm_install.model.catalogue import CATALOGUE
+from trtllm_install.model.tree import Action, ServiceAction
+
+SCHEMA: dict[str, Any] = json.loads(resources.read_text("configs/schema/output.schema.json"))
+
+
+def closed(schema: Any) -> Any:
+    """The schema without room for fields that it does not describe."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(value) for key, value in schema.items()}
+    if "properties" in inner and isinstance(schema.get("type"), str):
+        inner["additionalProperties"] = False
+    return inner
+
+
+CLOSED = Draft202012Validator(closed(copy.deepcopy(SCHEMA)))
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+def demand(ran: Ran) -> dict[str, Any]:
+    """Return the document after it passed; ``ok`` and the exit code must agree with it."""
+    document = ran.document
+    complaints = [f"{e.json_path}: {e.message}" for e in CLOSED.iter_errors(document)]
+    assert complaints == []
+    assert document["exit_code"] == ran.code
+    assert document["ok"] == (ran.code in {0, 10})
+    return document
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("verb", JSON_VERBS)
+def test_a_success_of_every_verb(line: CommandLine, verb: str, tmp_path: Path) -> None:
+    line.installed().host.add_directory(str(tmp_path))
+    document = demand(line.run(*words_for(verb, str(tmp_path)), "--output", "json"))
+    assert (document["kind"], document["error"]) == (verb, None)
+
+
+@pytest.mark.parametrize("verb", JSON_VERBS)
+def test_a_failure_of_every_verb(line: CommandLine, verb: str) -> None:
+    line.host.root = False
+    for path in ("/usr/sbin/nginx", "/proc/meminfo"):
+        del line.host.nodes[path]
+    ran = line.run(*words_for(verb), "--site", "/none.yaml", "--output", "json")
+    document = demand(ran)  # only some verbs know --site: a usage error is one more failure
+    assert not document["ok"]
+    assert document["error"]
+
+
+def test_what_install_finds_does_and_starts(line: CommandLine) -> None:
+    document = demand(line.run(*INSTALL, "--output", "json"))
+    assert document["changed"]
+    assert {c["kind"] for c in document["changes"]} >= {"account", "file", "directory", "service"}
+    assert [i["name"] for i in document["instances"]] == ["qwen", "nemotron", "proxy"]
+    again = demand(line.run(*INSTALL, "--output", "json"))
+    assert (again["changed"], again["changes"]) == (False, [])
+
+
+def test_a_failed_preflight_carries_its_findings(line: CommandLine) -> None:
+    del line.host.nodes["/usr/sbin/nginx"]
+    document = demand(line.run(*INSTALL, "--output=json"))
+    assert document["exit_code"] == 3
+    assert document["error"]["code"] == "PreflightFailed"
+    assert "proxy-binary-missing" in {f["code"] for f in document["findings"]}
+
+
+def test_a_failed_gate(line: CommandLine) -> None:
+    line.systemd.fates["qwen"] = Fate(state="failed", code=78, reason="unknown key")
+    failed = demand(line.run(*INSTALL, "--output", "json"))
+    assert (failed["exit_code"], failed["changed"]) == (6, True)
+    assert failed["changes"]
+    document = demand(line.run("status", "--output", "json"))
+    assert document["instances"][0]["exit"] == {"code": 78, "reason": "unknown key"}
+
+
+def test_pending_changes(line: CommandLine) -> None:
+    words = ("plan", *INSTALL[1:], "--detailed-exitcode", "--output", "json")
+    document = demand(line.run(*words))
+    assert document["exit_code"] == 10
+    assert document["pending"] == len(document["changes"]) > 0
+
+
+def test_a_bug_of_ours(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("trtllm_install.cli.verbs.install.install", bug)
+    document = demand(line.run(*INSTALL, "--output", "json"))
+    assert document["error"]["code"] == "InternalError"
+
+
+def test_every_word_of_ours_is_in_the_schema() -> None:
+    """What the code can say and what the schema allows are the same."""
+
+    def enum(*path: str) -> set[object]:
+        value: Any = SCHEMA
+        for key in path:
+            value = value[key]
+        return set(value["enum"])
+
+    defs = ("$defs",)
+    codes = {error.__name__ for error in errors.InstallError.__subclasses__()}
+    ours = {name for name in codes if hasattr(errors, name)}
+    assert enum("properties", "kind") == {*VERBS, "usage"}
+    assert enum("properties", "exit_code") == {int(code) for code in errors.ExitCode}
+    assert enum(*defs, "error", "properties", "code") == ours | {"InternalError"}
+    assert enum(*defs, "instance", "properties", "state") == {*states.MEANING, "absent"}
+    actions = {a.value for a in Action} | {a.value for a in ServiceAction}
+    assert enum(*defs, "change", "properties", "action") == actions
+    code = Draft202012Validator(SCHEMA["$defs"]["code"])
+    assert [name for name in CATALOGUE if not code.is_valid(name)] == []

@@ -1,0 +1,81 @@
+"""The command line on a fake host: what was typed, and all that came out."""
+
+import importlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from fakes.fake_host import FakeHost
+from fakes.fake_systemd import FakeSystemd, debian
+from fakes.installed import installed
+from trtllm_install.cli.arguments import VERBS
+from trtllm_install.cli.main import main
+
+INSTALL = ("install", "--profile", "multi", "--simulate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One call."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything on stdout as the one JSON document that it has to be."""
+        return dict(json.loads(self.out))
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """``main`` with every verb at the door of a fake host."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    systemd: FakeSystemd = field(default_factory=lambda: FakeSystemd(debian()))
+
+    def __post_init__(self) -> None:
+        """Put the host behind the door."""
+        for verb in VERBS:
+            module = importlib.import_module(f"trtllm_install.cli.verbs.{verb.replace('-', '_')}")
+            if hasattr(module, "HOST"):
+                self.monkeypatch.setattr(module, "HOST", self.host)
+
+    def run(self, *argv: str) -> Ran:
+        """Type a command."""
+        self.capsys.readouterr()
+        code = main(argv)
+        out, err = self.capsys.readouterr()
+        return Ran(code=code, out=out, err=err)
+
+    @property
+    def host(self) -> FakeHost:
+        """The machine."""
+        return self.systemd.host
+
+    def installed(self) -> "CommandLine":
+        """Go on from a host on which ``multi`` is installed."""
+        self.systemd = installed()
+        self.__post_init__()
+        return self
+
+
+def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
+    """Return a valid command line for a verb, short of its ``--output``."""
+    further = {
+        "install": INSTALL[1:],
+        "check": INSTALL[1:],
+        "plan": INSTALL[1:],
+        "render": (folder, *INSTALL[1:]),
+        "logs": ("qwen",),
+        "stop": ("nemotron",),
+    }
+    return (verb, *further.get(verb, ()))
+
+
+# ExecStart of a unit; nobody reads its answer as JSON.
+JSON_VERBS = tuple(verb for verb in VERBS if verb != "gpu-ready")

@@ -1,0 +1,140 @@
+"""Waiting until everything serves, and saying why it will not."""
+
+import pytest
+
+from fakes.fake_host import FakeHost
+from fakes.fake_systemd import FakeSystemd, Fate, debian
+from fakes.heard import Heard
+from fakes.installed import MULTI, installed
+from trtllm_install.app.gate import await_serving
+from trtllm_install.app.install import install
+from trtllm_install.app.operate import operate, wait
+from trtllm_install.app.options import Options
+from trtllm_install.host.protocol import Answer
+from trtllm_install.model.errors import GateFailed
+from trtllm_install.model.tree import ServiceAction
+from trtllm_install.supervisors.systemd import Systemd
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    return debian()
+
+
+@pytest.fixture
+def systemd(host: FakeHost) -> FakeSystemd:
+    return FakeSystemd(host)
+
+
+def await_all(host: FakeHost, *, timeout_s: float = 3600) -> Heard:
+    heard = Heard()
+    await_serving(
+        host,
+        Systemd(host),
+        ("qwen", "nemotron", "proxy"),
+        heard,
+        timeout_s=timeout_s,
+        replaced={},
+    )
+    return heard
+
+
+def test_a_service_that_failed_for_good_ends_the_wait_with_its_last_lines(
+    host: FakeHost, systemd: FakeSystemd
+) -> None:
+    systemd.fates["nemotron"] = Fate(state="failed", code=78, reason="unknown key: max_batch_sice")
+    with pytest.raises(GateFailed) as caught:
+        install(host, MULTI, Heard())
+    assert caught.value.message == (
+        "cannot bring up nemotron: unknown key: max_batch_sice\n"
+        "last lines of nemotron:\n"
+        "  | nemotron said: loading\n"
+        "  | nemotron said: the last line"
+    )
+    assert caught.value.hint == "journalctl -u trtllm-nemotron.service -f"
+
+
+def test_after_a_failed_gate_everything_is_installed_and_the_next_run_starts_the_rest(
+    host: FakeHost, systemd: FakeSystemd
+) -> None:
+    systemd.fates["nemotron"] = Fate(state="failed", code=66, reason="no weights")
+    with pytest.raises(GateFailed):
+        install(host, MULTI, Heard())
+    qwen = systemd.pids["qwen"]
+    systemd.fates.clear()
+    done = install(host, MULTI, Heard())
+    assert [(s.action.value, s.name) for s in done.step.plan.services] == [("start", "nemotron")]
+    assert systemd.pids["qwen"] == qwen
+
+
+def test_one_crash_may_be_chance_and_three_in_a_row_are_told(
+    host: FakeHost, systemd: FakeSystemd
+) -> None:
+    systemd.fates["qwen"] = Fate(state="backoff", code=70, reason="segmentation fault", after_s=1)
+    with pytest.raises(GateFailed, match="qwen: crashed 3 times; segmentation fault"):
+        install(host, MULTI, Heard())
+    assert 3 <= host.now - 1000 < 5
+
+
+def test_a_service_that_recovered_is_not_held_against_the_others(
+    host: FakeHost, systemd: FakeSystemd
+) -> None:
+    systemd.attempts["qwen"] = 6  # its crashes are counted until it was well for half an hour
+    systemd.ends["qwen"] = {"code": 70, "reason": "segmentation fault"}
+    systemd.fates["nemotron"] = Fate(after_s=4)
+    systemd.fates["qwen"] = Fate(after_s=0)
+    install(host, MULTI, Heard())
+    assert set(systemd.pids) == {"qwen", "nemotron", "proxy"}
+
+
+def test_a_service_that_nobody_runs_is_given_up_after_a_second_look() -> None:
+    systemd = installed()
+    host = systemd.host
+    systemd.end("qwen")
+    begun = host.now
+    with pytest.raises(GateFailed, match="cannot bring up qwen: systemd does not run it"):
+        await_all(host)
+    assert 5 < host.now - begun < 6
+
+
+def test_a_launcher_between_two_starts_is_waited_for() -> None:
+    systemd = installed()
+    host = systemd.host
+    systemd.end("qwen")
+    host.later(3, lambda: host.run(["systemctl", "start", "trtllm-qwen.service"]) and None)
+    await_all(host)
+
+
+def test_what_is_late_is_told_by_name(host: FakeHost, systemd: FakeSystemd) -> None:
+    systemd.fates["proxy"] = Fate(after_s=500)
+    with pytest.raises(GateFailed, match="cannot bring up proxy: not healthy within 4 s"):
+        install(host, Options(profile="multi", simulate=True, timeout_s=4), Heard())
+
+
+def test_a_restart_is_not_fooled_by_the_old_launcher_that_still_says_healthy() -> None:
+    systemd = installed()
+    host = systemd.host
+    old = systemd.pids["qwen"]
+    systemd.fates["qwen"] = Fate(stays_s=3)
+    ordered = operate(host, ServiceAction.RESTART, ("qwen",))
+    heard = Heard()
+    (live,) = wait(host, heard, names=("qwen",), timeout_s=600, replaced=ordered.replaced)
+    assert live.pid not in {None, old}
+    assert "stopping, to start anew" in heard.text
+
+
+def test_a_proxy_that_keeps_its_old_configuration_is_told(
+    host: FakeHost, systemd: FakeSystemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeSystemd, "_note_generation", lambda _: None)
+    systemd.served_generation = "0ld"
+    with pytest.raises(GateFailed, match="answers with generation 0ld, not "):
+        install(host, MULTI, Heard())
+
+
+def test_a_model_without_an_answer_is_no_proof(host: FakeHost, systemd: FakeSystemd) -> None:
+    assert systemd.pids == {}
+    url = "http://127.0.0.1:8000/v1/chat/completions"
+    host.answer_http("POST", url, Answer(status=200, body=b'{"choices": []}'))
+    with pytest.raises(GateFailed, match=r"cannot prove nvidia/Qwen3.*HTTP 200"):
+        install(host, MULTI, Heard())

@@ -1,0 +1,80 @@
+"""Status, start, stop and restart of an installed host."""
+
+import pytest
+
+from fakes.fake_host import FakeHost
+from fakes.fake_systemd import FakeSystemd, debian
+from fakes.heard import Heard
+from fakes.installed import installed
+from trtllm_install.app.operate import operate, read_status, wait
+from trtllm_install.model import layout
+from trtllm_install.model.errors import ConfigError, NeedsRoot
+from trtllm_install.model.tree import ServiceAction
+
+
+@pytest.fixture
+def systemd() -> FakeSystemd:
+    return installed()
+
+
+def states(host: FakeHost) -> dict[str, str]:
+    return {live.name: live.state for live in read_status(host).services}
+
+
+def test_status_reads_every_service_in_start_order_without_root(systemd: FakeSystemd) -> None:
+    systemd.host.root = False
+    assert list(states(systemd.host).items()) == [
+        ("qwen", "healthy"),
+        ("nemotron", "healthy"),
+        ("proxy", "healthy"),
+    ]
+    assert systemd.host.ran == []
+
+
+def test_status_does_not_believe_the_file_of_a_dead_launcher(systemd: FakeSystemd) -> None:
+    systemd.end("qwen")
+    (qwen, nemotron, _) = read_status(systemd.host).services
+    assert (qwen.state, qwen.status, qwen.pid) == ("absent", "its launcher is gone", None)
+    assert nemotron.state == "healthy"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"state": 3}'])
+def test_status_survives_any_state_file(systemd: FakeSystemd, content: bytes) -> None:
+    systemd.host.add_file(layout.live_state("qwen"), content)
+    assert states(systemd.host)["qwen"] == "absent"
+
+
+def test_status_on_a_host_without_us_says_how_to_install() -> None:
+    with pytest.raises(ConfigError, match="no receipt") as caught:
+        read_status(debian())
+    assert "trtllm-install --profile" in caught.value.hint
+
+
+def test_stop_and_start_are_for_all_when_none_is_named(systemd: FakeSystemd) -> None:
+    operate(systemd.host, ServiceAction.STOP, ())
+    assert systemd.pids == {}
+    assert set(states(systemd.host).values()) == {"stopped"}
+    operate(systemd.host, ServiceAction.START, ())
+    wait(systemd.host, Heard(), timeout_s=60)
+    assert set(states(systemd.host).values()) == {"healthy"}
+
+
+def test_restart_of_one_leaves_the_others(systemd: FakeSystemd) -> None:
+    before = dict(systemd.pids)
+    ordered = operate(systemd.host, ServiceAction.RESTART, ("nemotron",))
+    assert ordered.replaced == {"nemotron": before["nemotron"]}
+    assert systemd.pids["nemotron"] != before["nemotron"]
+    assert systemd.pids["qwen"] == before["qwen"]
+
+
+def test_an_unknown_service_is_told_with_the_nearest_name(systemd: FakeSystemd) -> None:
+    with pytest.raises(ConfigError, match="cannot find service nemotorn: did you mean nemotron"):
+        operate(systemd.host, ServiceAction.STOP, ("nemotorn",))
+    assert systemd.host.ran == []
+
+
+def test_orders_need_root(systemd: FakeSystemd) -> None:
+    systemd.host.root = False
+    with pytest.raises(NeedsRoot) as caught:
+        operate(systemd.host, ServiceAction.STOP, ())
+    assert caught.value.hint == "sudo trtllm-install stop"

@@ -1,0 +1,249 @@
+"""One document or one text, one exit code, whatever happens."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, words_for
+from fakes.fake_systemd import Fate
+from trtllm_install import __version__
+from trtllm_install.cli.main import main
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+# exit codes ------------------------------------------------------------------
+def test_done_is_0_and_the_endpoint_is_shown(line: CommandLine) -> None:
+    ran = line.run(*INSTALL)
+    assert ran.code == 0
+    first, *rest = ran.out.splitlines()
+    assert first == (
+        "done: 70 changes; profile multi serves on http://127.0.0.1:8000 (simulated engine)"
+    )
+    assert "  curl http://127.0.0.1:8000/v1/models" in rest
+    assert "nvidia/Qwen3-30B-A3B-FP4 answered with 3 tokens" in ran.err
+
+
+def test_the_second_run_says_0_changes(line: CommandLine) -> None:
+    ran = line.installed().run(*INSTALL)
+    assert (ran.code, ran.out.split(";")[0]) == (0, "done: 0 changes")
+
+
+def test_install_needs_no_verb(line: CommandLine) -> None:
+    assert line.run(*INSTALL[1:]).code == 0
+
+
+@pytest.mark.parametrize("argv", [["instal"], ["--profile"], ["install", "--frobnicate"]])
+def test_a_mistyped_command_line_is_2(line: CommandLine, argv: list[str]) -> None:
+    ran = line.run(*argv)
+    assert (ran.code, ran.out) == (2, "")
+    message, blank, hint = ran.err.splitlines()
+    assert message.startswith("error: cannot read the command line: ")
+    assert blank == ""
+    assert hint.startswith("hint: trtllm-install")
+    assert hint.endswith(" --help")
+
+
+@pytest.mark.parametrize("switch", [["--output", "json"], ["--output=json"]])
+def test_a_mistyped_command_line_is_a_document_where_one_was_asked_for(
+    line: CommandLine, switch: list[str]
+) -> None:
+    ran = line.run("instal", *switch)
+    assert (ran.code, ran.document["kind"], ran.document["exit_code"]) == (2, "usage", 2)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "argv", "code"),
+    [
+        ("unknown profile", ["--profile", "mutli"], 2),
+        ("no proxy", INSTALL, 3),
+        ("disk full", INSTALL, 4),
+        ("failing model", INSTALL, 6),
+        ("held lock", INSTALL, 7),
+        ("not root", INSTALL, 8),
+        ("edited", [*INSTALL, "--on-conflict", "fail"], 9),
+        ("plan", ["plan", *INSTALL[1:], "--detailed-exitcode"], 10),
+        ("interrupt", INSTALL, 130),
+    ],
+)
+def test_each_ending_has_its_published_code(
+    line: CommandLine, prepared: str, argv: list[str], code: int
+) -> None:
+    prepare(line, prepared)
+    assert line.run(*argv).code == code
+
+
+def prepare(line: CommandLine, what: str) -> None:
+    if what == "edited":
+        line.installed()
+    host = line.host
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    match what:
+        case "no proxy":
+            del host.nodes["/usr/sbin/nginx"]
+        case "disk full":
+            host.fail_at_change = 50
+        case "failing model":
+            line.systemd.fates["qwen"] = Fate(state="failed", code=66, reason="no weights")
+        case "held lock":
+            host.hold_lock("/run/lock/trtllm-install.lock", "pid 7")
+        case "not root":
+            host.root = False
+        case "edited":
+            host.add_file("/etc/trtllm/engine/qwen_multi.yaml", "max_batch_size: 1\n")
+        case "interrupt":
+            host.later(1, interrupt)
+
+
+# errors ----------------------------------------------------------------------
+def test_an_error_is_a_line_a_blank_line_and_a_hint_on_stderr(line: CommandLine) -> None:
+    ran = line.run("--profile", "mutli")
+    assert ran.out == ""
+    assert ran.err.splitlines() == [
+        "==> check the host",
+        "error: cannot find profile mutli: did you mean multi?",
+        "",
+        "hint: trtllm-install --profile {multi,nemotron,qwen}",
+    ]
+
+
+def test_details_stand_between_the_error_and_the_hint(line: CommandLine) -> None:
+    del line.host.nodes["/usr/sbin/nginx"]
+    err = line.run(*INSTALL).err
+    assert "\nerror: cannot install profile multi here: 1 reason; nothing was changed\n" in err
+    assert err.index("nothing was changed") < err.index("apt-get install nginx") < err.index("hint")
+
+
+@pytest.mark.parametrize("verb", JSON_VERBS)
+def test_a_bug_still_owes_one_document(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise ZeroDivisionError(name)
+
+    module = "start" if verb in {"stop", "restart"} else verb
+    monkeypatch.setattr(f"trtllm_install.cli.verbs.{module}.HOST", Broken())
+    ran = line.run(*words_for(verb), "--output", "json")
+    assert ran.code == 1
+    assert ran.document["error"]["code"] == "InternalError"
+    assert "Traceback" in ran.err
+    assert "error: this is a bug" in ran.err
+
+
+def test_a_closed_pipe_is_no_failure(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    duplicated: list[int] = []
+    monkeypatch.setattr("trtllm_install.cli.verbs.plan.plan_lines", closed)
+    monkeypatch.setattr("os.dup2", lambda _, to: duplicated.append(to))
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1, raising=False)
+    assert line.run("plan", *INSTALL[1:]).code == 0
+    assert duplicated == [1]
+
+
+# the verbs -------------------------------------------------------------------
+@pytest.mark.parametrize("verb", JSON_VERBS)
+def test_json_is_all_there_is_on_stdout(line: CommandLine, verb: str, tmp_path: Path) -> None:
+    line.installed().host.add_directory(str(tmp_path))
+    ran = line.run(*words_for(verb, str(tmp_path)), "--output", "json")
+    document, end = json.JSONDecoder().raw_decode(ran.out)
+    assert ran.out[end:] == "\n"
+    assert (document["kind"], document["ok"], ran.code) == (verb, True, 0)
+
+
+def test_the_version_is_shown(line: CommandLine) -> None:
+    assert line.run("--version").out == f"trtllm-install {__version__}\n"
+
+
+def test_check_changes_nothing_and_says_whether_it_can_run(line: CommandLine) -> None:
+    ran = line.run("check", *INSTALL[1:])
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "profile multi can run here")
+    del line.host.nodes["/usr/sbin/nginx"]
+    ran = line.run("check", *INSTALL[1:])
+    assert (ran.code, ran.out.splitlines()[-1]) == (3, "profile multi cannot run: 1 error")
+    assert line.host.changes == []
+
+
+def test_plan_shows_what_install_does_and_does_nothing(line: CommandLine) -> None:
+    ran = line.run("plan", *INSTALL[1:])
+    assert "+ file /etc/trtllm/instances/qwen.json 0644 root (new)" in ran.out
+    assert "! start qwen (not running)" in ran.out
+    assert line.host.changes == []
+    assert line.installed().run("plan", *INSTALL[1:]).out.strip() == "nothing to change"
+
+
+def test_status_is_6_when_something_does_not_serve(line: CommandLine) -> None:
+    line.installed()
+    ran = line.run("status")
+    assert ran.code == 0
+    assert "profile multi under systemd, simulated engine, generation 1" in ran.out
+    assert "curl" in ran.out
+    line.systemd.end("qwen")
+    ran = line.run("status")
+    assert ran.code == 6
+    assert "qwen        absent" in ran.out
+    assert "curl" not in ran.out
+
+
+def test_stop_start_restart_and_wait(line: CommandLine) -> None:
+    line.installed()
+    assert line.run("stop").out == "stopped: qwen, nemotron, proxy\n"
+    assert line.run("start", "qwen", "--no-wait").out == "ordered: start qwen\n"
+    assert line.run("wait", "qwen").out == "healthy: qwen\n"
+    assert line.run("start").out == "healthy: qwen, nemotron, proxy\n"
+    assert line.run("restart", "nemotron").out == "healthy: nemotron\n"
+    assert line.run("restart", "nemotorn").code == 2
+
+
+def test_logs_show_the_last_lines_and_how_to_follow(line: CommandLine) -> None:
+    assert line.installed().run("logs", "qwen").out.splitlines() == [
+        "qwen said: loading",
+        "qwen said: the last line",
+        "follow it: journalctl -u trtllm-qwen.service -f",
+    ]
+
+
+def test_render_writes_below_a_folder_without_root(line: CommandLine, tmp_path: Path) -> None:
+    line.host.root = False
+    line.host.add_directory(str(tmp_path))
+    ran = line.run("render", str(tmp_path), *INSTALL[1:])
+    assert ran.code == 0
+    assert (tmp_path / "etc/systemd/system/trtllm.target").is_file()
+    assert (tmp_path / "opt/trtllm/engines/current").is_symlink()
+    assert line.host.changes == []
+    assert line.run("render", "/", *INSTALL[1:]).code == 2
+
+
+def test_uninstall_purges_only_with_a_yes(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    line.installed()
+    assert line.run("uninstall", "--purge").code == 2
+    assert line.run("status").code == 0
+    assert line.run("uninstall", "--purge", "--yes").code == 0
+    assert line.run("uninstall").out == "nothing is installed\n"
+    assert line.run("status").code == 2
+
+
+def test_gpu_ready_looks_for_no_gpu_where_none_is_needed(line: CommandLine) -> None:
+    ran = line.run("gpu-ready", "--simulate")
+    assert (ran.code, ran.out) == (0, "simulated: no GPU is looked for\n")
+    assert line.host.ran == []
+
+
+def test_main_reads_the_words_of_the_process_when_it_is_given_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["trtllm-install", "--version"])
+    assert main() == 0
+    assert __version__ in capsys.readouterr().out

@@ -1,0 +1,116 @@
+"""One run at a time; the second is told who the first is."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from trtllm_install.host.local import LocalHost
+from trtllm_install.host.locking import lock
+from trtllm_install.model.errors import HostError, Locked
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "lock/trtllm-install.lock")
+
+
+@pytest.fixture
+def holder(path: str) -> Iterator[int]:
+    """Another process that holds the lock, and its pid."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        hold(path, writer)
+    try:
+        assert os.read(reader, 4) == b"held"
+        yield pid
+    finally:
+        os.close(reader)
+        os.close(writer)
+        if is_child(pid):
+            end(pid)
+
+
+def hold(path: str, writer: int) -> NoReturn:
+    """In the child: take the lock, say so, and keep it until killed."""
+    try:
+        sys.argv = ["trtllm-install", "--profile", "multi"]
+        with lock(path):
+            os.write(writer, b"held")
+            signal.pause()
+    finally:
+        os._exit(1)
+
+
+def is_child(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False
+
+
+def end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_the_second_run_is_told_pid_command_and_age_of_the_first(path: str, holder: int) -> None:
+    with pytest.raises(Locked) as caught, lock(path):
+        raise AssertionError
+    expected = rf"pid {holder}, trtllm-install --profile multi, for \d+ s$"
+    assert re.search(expected, caught.value.message)
+    assert "wait" in caught.value.hint
+
+
+def test_a_lock_dies_with_its_holder(path: str, holder: int) -> None:
+    end(holder)
+    with lock(path):
+        assert str(os.getpid()) in Path(path).read_text()
+
+
+def test_a_lock_is_free_again_after_use_and_after_an_error(path: str) -> None:
+    with pytest.raises(ZeroDivisionError), lock(path):
+        raise ZeroDivisionError
+    with lock(path):
+        pass
+    assert Path(path).exists()  # removing it would let two runs hold two files
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"pid": "x"}', b"\xff"])
+def test_a_holder_that_has_not_said_who_it_is_is_still_a_holder(
+    path: str, holder: int, note: bytes
+) -> None:
+    assert holder
+    Path(path).write_bytes(note)
+    with pytest.raises(Locked, match="a run that has just started"), lock(path):
+        raise AssertionError
+
+
+def test_a_shorter_note_leaves_nothing_of_a_longer_one(path: str) -> None:
+    Path(path).parent.mkdir()
+    Path(path).write_bytes(b"x" * 4096)
+    with lock(path):
+        assert Path(path).read_text().startswith('{"pid": ')
+        assert Path(path).read_text().endswith("}")
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(path: str, tmp_path: Path) -> None:
+    Path(path).parent.mkdir()
+    Path(path).symlink_to(tmp_path / "shadow")
+    with pytest.raises(HostError, match="cannot open the lock"), lock(path):
+        raise AssertionError
+    assert not (tmp_path / "shadow").exists()
+
+
+def test_two_image_trees_do_not_block_each_other(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one, other = LocalHost(str(tmp_path / "a")), LocalHost(str(tmp_path / "b"))
+    with one.lock("/run/lock/x"), other.lock("/run/lock/x"):
+        assert (tmp_path / "a/run/lock/x").exists()

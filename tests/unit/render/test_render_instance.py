@@ -1,0 +1,117 @@
+"""What an engine is started with."""
+
+import dataclasses
+import json
+
+import pytest
+
+from fakes.fake_systemd import debian
+from fakes.healthy import INSTALLATION, instance
+from trtllm_install import resources
+from trtllm_install.app.options import Options
+from trtllm_install.app.prepare import prepare
+from trtllm_install.model import layout
+from trtllm_install.model.contract import parse_contract
+from trtllm_install.model.installation import Installation, Proxy
+from trtllm_install.model.launchspec import LaunchSpec
+from trtllm_install.render.instance import (
+    engine_argv,
+    engine_environment,
+    engine_spec,
+    proxy_spec,
+)
+
+CUDA = "/usr/local/cuda"
+CONTRACT = parse_contract(json.loads(resources.read_text("configs/contract/1.3.0rc2.json")))
+
+
+def shipped(profile: str) -> Installation:
+    return prepare(debian(), Options(profile=profile, weights_dir="/w"), None).installation
+
+
+@pytest.mark.parametrize("profile", ["qwen", "nemotron", "multi"])
+def test_trtllm_serve_accepts_the_command_line_of_every_shipped_instance(profile: str) -> None:
+    for one in shipped(profile).instances:
+        argv = engine_argv(one)
+        assert argv[:3] == (layout.trtllm_serve(), "serve", one.weights)
+        assert CONTRACT.problems_in_arguments(argv[1:]) == ()
+
+
+def test_a_misspelt_option_would_have_been_seen() -> None:
+    odd = dataclasses.replace(instance("qwen", 8001), arguments=("--trust_remote_cod",))
+    assert CONTRACT.problems_in_arguments(engine_argv(odd)[1:])
+
+
+def test_the_command_lines_of_multi() -> None:
+    assert [" ".join(engine_argv(i)) for i in shipped("multi").instances] == [
+        (
+            f"{layout.trtllm_serve()} serve /w/nvidia/Qwen3-30B-A3B-FP4 "
+            f"--host 127.0.0.1 --port 8001 --backend _autodeploy "
+            f"--config /etc/trtllm/engine/qwen_multi.yaml"
+        ),
+        (
+            f"{layout.trtllm_serve()} serve /w/nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4 "
+            f"--host 127.0.0.1 --port 8002 --backend _autodeploy "
+            f"--config /etc/trtllm/engine/nano_v3.yaml "
+            f"--trust_remote_code --reasoning_parser deepseek-r1"
+        ),
+    ]
+
+
+def test_without_an_engine_file_there_is_no_config_option() -> None:
+    bare = dataclasses.replace(instance("qwen", 8001), engine_config="")
+    assert "--config" not in engine_argv(bare)
+
+
+def test_the_hub_is_off_and_every_cache_is_in_the_state_folder_of_the_instance() -> None:
+    environment = engine_environment(instance("qwen", 8001), CUDA)
+    home = "/var/lib/trtllm/qwen"
+    assert environment["HOME"] == home
+    assert (environment["HF_HUB_OFFLINE"], environment["TRANSFORMERS_OFFLINE"]) == ("1", "1")
+    caches = {name for name in environment if "CACHE" in name or name in CACHES}
+    assert caches >= CACHES
+    for name in caches:
+        assert environment[name].startswith(f"{home}/cache"), name
+    assert environment["CUDA_HOME"] == CUDA
+    assert environment["OMPI_MCA_plm"] == "isolated"
+    path = environment["PATH"].split(":")
+    assert path[:2] == [f"{layout.ENGINE_CURRENT}/bin", f"{CUDA}/bin"]
+
+
+CACHES = {
+    *("CUDA_CACHE_PATH", "XDG_CACHE_HOME", "HF_HOME", "HF_MODULES_CACHE", "TRITON_CACHE_DIR"),
+    *("TORCHINDUCTOR_CACHE_DIR", "FLASHINFER_WORKSPACE_BASE", "TLLM_AUTOTUNER_CACHE_PATH"),
+}
+
+
+def test_two_instances_share_no_cache() -> None:
+    one, other = (engine_environment(i, CUDA) for i in INSTALLATION.instances)
+    assert all(one[name] != other[name] for name in CACHES)
+
+
+def test_gpus_are_named_only_where_they_were_chosen() -> None:
+    assert "CUDA_VISIBLE_DEVICES" not in engine_environment(instance("qwen", 8001), CUDA)
+    chosen = dataclasses.replace(instance("qwen", 8001), gpus=("1", "GPU-ab"))
+    environment = engine_environment(chosen, CUDA)
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1,GPU-ab"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert engine_spec(chosen, CUDA).gpus == ("1", "GPU-ab")
+
+
+def test_an_engine_is_healthy_only_after_a_token() -> None:
+    spec = engine_spec(INSTALLATION.instances[1], CUDA)
+    assert (spec.kind, spec.after) == ("engine", ("qwen",))
+    assert (spec.health_path, spec.generate_path) == ("/health", "/health_generate")
+
+
+def test_the_proxy_waits_for_every_instance_and_stays_in_the_foreground() -> None:
+    spec = proxy_spec(INSTALLATION, Proxy(host="127.0.0.1", port=8000), "/usr/sbin/nginx")
+    assert spec.after == ("qwen", "nemotron")
+    assert spec.argv[-1] == "daemon off;"
+    assert (spec.kind, spec.generate_path) == ("proxy", None)
+
+
+def test_the_launcher_reads_what_is_rendered() -> None:
+    spec = engine_spec(INSTALLATION.instances[0], CUDA)
+    again = LaunchSpec.from_json(spec.to_json())
+    assert again.to_json() == spec.to_json()
