@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fakes.fake_host import FakeHost, Node
 from trtllm_install.host.protocol import Answer, Completed
@@ -151,7 +151,7 @@ class FakeSystemd:
         }
         self.host.add_file(layout.live_state(name), json.dumps(record))
 
-    def _spec(self, name: str) -> dict[str, object]:
+    def _spec(self, name: str) -> dict[str, Any]:
         return dict(json.loads(self.host.read(layout.launch_spec(name)) or b"{}"))
 
     def _open_ports(self) -> None:
@@ -161,7 +161,6 @@ class FakeSystemd:
         lines = []
         for name, pid in self.pids.items():
             port = self._spec(name)["port"]
-            assert isinstance(port, int)
             self.host.take_port("127.0.0.1", port)
             lines.append(f" 0: 0100007F:{port:04X} 00000000:0000 0A 0 0 0 0 0 {pid} 1\n")
         self.host.add_file("/proc/net/tcp", TCP_HEAD + "".join(lines))

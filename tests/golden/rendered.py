@@ -60,11 +60,11 @@ def golden_files(supervisor: str) -> dict[str, bytes]:
 
 def schema_files() -> dict[str, bytes]:
     """Return path in the repository → text of every schema that is made from code."""
-    shapes = {"profile": (ProfileShape, "profile"), "site": (SiteShape, "site file")}
-    return {
-        f"configs/schema/{name}.schema.json": _json(json_schema(shape, f"trtllm-install {title}"))
-        for name, (shape, title) in shapes.items()
+    schemas = {
+        "profile": json_schema(ProfileShape, "trtllm-install profile"),
+        "site": json_schema(SiteShape, "trtllm-install site file"),
     }
+    return {f"configs/schema/{name}.schema.json": _json(text) for name, text in schemas.items()}
 
 
 def write(golden: Path = GOLDEN, repository: Path = REPOSITORY) -> None:

@@ -22,7 +22,7 @@ from trtllm_install.model.errors import (
     Interrupted,
 )
 from trtllm_install.model.receipt import OwnedFile, Receipt
-from trtllm_install.model.tree import Action, Plan, ServiceAction, ServiceChange, Tree
+from trtllm_install.model.tree import Action, Fingerprint, Plan, ServiceAction, ServiceChange, Tree
 from trtllm_install.plan.files import offered_files
 from trtllm_install.plan.services import fingerprints, plan_services
 from trtllm_install.plan.tree import plan_tree
@@ -62,13 +62,15 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
             hint="trtllm-install plan shows the differences; then --on-conflict keep or replace",
         )
     now = fingerprints(desired, tree, changes)
+    before = receipt.services if receipt else {}
+    known = dict.fromkeys([*(s.name for s in desired.services), *before])
+    running = supervisor.running(tuple(known))
     if options.start:
-        known = dict.fromkeys([s.name for s in desired.services])
-        known.update(dict.fromkeys(receipt.services if receipt else ()))
-        running = supervisor.running(tuple(known))
         services = plan_services(desired, now, receipt, running)
     else:
-        services, now = (), dict(receipt.services) if receipt else {}
+        # What does not run will be started, by whomever, with what is written now.
+        services = ()
+        now = {name: before.get(name, new) if name in running else new for name, new in now.items()}
     plan = Plan(changes=changes, services=services, fingerprints=now)
     return Step(wanted=wanted, desired=desired, tree=tree, receipt=receipt, plan=plan)
 
@@ -84,9 +86,7 @@ def carry_out(host: Host, supervisor: Supervisor, step: Step, reporter: Reporter
         return
     reporter.phase("apply the plan")
     order(supervisor, step.plan.stopping, reporter)  # while its unit still has a name
-    before = step.receipt.services if step.receipt else {}
-    # What runs still runs with the old inputs, and a crash must not make us forget it.
-    written = receipt_change(host, replace(made_receipt(step), services=before))
+    written = receipt_change(host, replace(made_receipt(step), services=_still_running(step)))
     try:
         apply_all(host, (*step.plan.changes, written), told=reporter.change)
     except (ApplyFailed, Interrupted):
@@ -109,11 +109,16 @@ def note_begun(host: Host, step: Step, names: Sequence[str]) -> None:
     """Record in the receipt that these services now run with what was written."""
     if not step.plan.count:
         return
-    before = step.receipt.services if step.receipt else {}
-    wanted = {service.name for service in step.desired.services}
-    kept = {name: old for name, old in before.items() if name in wanted}
     fresh = {name: step.plan.fingerprints[name] for name in names}
-    write_receipt(host, replace(made_receipt(step), services=kept | fresh))
+    write_receipt(host, replace(made_receipt(step), services=_still_running(step) | fresh))
+
+
+def _still_running(step: Step) -> dict[str, Fingerprint]:
+    """What services run with before any is begun anew: a crash must not make us forget it."""
+    before = step.receipt.services if step.receipt else {}
+    old = {c.name for c in step.plan.starting if c.action is not ServiceAction.START}
+    rest = {name: new for name, new in step.plan.fingerprints.items() if name not in old}
+    return rest | {name: before[name] for name in old if name in before}
 
 
 def made_receipt(step: Step) -> Receipt:

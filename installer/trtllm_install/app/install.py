@@ -1,5 +1,7 @@
 """Observe, judge, plan, apply, start, prove."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from trtllm_install.app.converge import (
@@ -17,7 +19,7 @@ from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.start import await_reload, start_services
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
-from trtllm_install.model.errors import NeedsRoot
+from trtllm_install.model.errors import Interrupted, NeedsRoot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,8 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
     """Make the host what is wanted, and prove it.
 
     Raises NeedsRoot, Locked, ConfigError or PreflightFailed with nothing changed,
-    ApplyFailed or Interrupted with every change undone, NotUndone, or GateFailed with
-    everything installed.
+    ApplyFailed or Interrupted with every change undone, NotUndone, or GateFailed or
+    Interrupted (``installed``) with everything installed.
     """
     if not host.is_root():
         raise NeedsRoot("cannot install: not root", hint="run the same command with sudo")
@@ -51,18 +53,32 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         carry_out(host, supervisor, step, reporter)
         if not options.start:
             return Installed(judged=judged, step=step)
-        states = start_services(
-            host,
-            supervisor,
-            step.plan,
-            wanted.services,
-            reporter,
-            begun=lambda names: note_begun(host, step, names),
-            timeout_s=options.timeout_s,
-        )
-        if not step.plan.count:
-            return Installed(judged=judged, step=step, services=states)
-        await_reload(host, step.plan, step.desired.generation)
-        reporter.phase("prove it with a completion from each model")
-        proofs = tuple(prove(host, wanted, reporter))
+        with _everything_installed():
+            states = start_services(
+                host,
+                supervisor,
+                step.plan,
+                wanted.services,
+                reporter,
+                begun=lambda names: note_begun(host, step, names),
+                timeout_s=options.timeout_s,
+            )
+            if not step.plan.count:
+                return Installed(judged=judged, step=step, services=states)
+            await_reload(host, step.plan, step.desired.generation)
+            reporter.phase("prove it with a completion from each model")
+            proofs = tuple(prove(host, wanted, reporter))
         return Installed(judged=judged, step=step, services=states, proofs=proofs)
+
+
+@contextmanager
+def _everything_installed() -> Iterator[None]:
+    """Tell an interrupt from here on for what it is: the wait ends, and nothing else."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted: everything is installed, and the services go on starting",
+            hint="trtllm-install wait",
+            installed=True,
+        ) from None

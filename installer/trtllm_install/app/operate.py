@@ -60,25 +60,27 @@ class Ordered:
 
 
 def operate(host: Host, action: ServiceAction, names: tuple[str, ...]) -> Ordered:
-    """Start, stop or restart services, all when none is named."""
+    """Start, stop or restart services, all when none is named. Raises Locked as install does."""
     if not host.is_root():
         word = action.value
         raise NeedsRoot(f"cannot {word}: not root", hint=f"sudo trtllm-install {word}")
-    receipt = installed_receipt(host)
-    chosen = chosen_services(receipt, names)
-    supervisor = supervisor_called(receipt.supervisor, host)
-    restarted = chosen if action is ServiceAction.RESTART else ()
-    replaced = {live.name: live.pid for live in read_live(host, restarted)}
-    if action is ServiceAction.START and host.look(layout.RUN) is None:
-        host.make_directory(layout.RUN, mode=0o755, owner=layout.USER)  # gone with a reboot
-    if not names and action is ServiceAction.START:
-        supervisor.start_all()
-    elif not names and action is ServiceAction.STOP:
-        supervisor.stop_all(chosen)
-    else:
+    with host.lock(layout.LOCK):
+        receipt = installed_receipt(host)
+        chosen = chosen_services(receipt, names)
+        supervisor = supervisor_called(receipt.supervisor, host)
+        restarted = chosen if action is ServiceAction.RESTART else ()
+        replaced = {live.name: live.pid for live in read_live(host, restarted)}
+        if action is ServiceAction.STOP and not names:
+            supervisor.stop_all(chosen)
+            return Ordered(services=chosen, replaced=replaced)
+        if action is ServiceAction.START:
+            if host.look(layout.RUN) is None:  # gone with a reboot
+                host.make_directory(layout.RUN, mode=0o755, owner=layout.USER)
+            if not names:
+                supervisor.activate()  # also what --no-start has left to do
         for name in chosen:
             supervisor.carry_out(ServiceChange(action=action, name=name, reason="asked for"))
-    return Ordered(services=chosen, replaced=replaced)
+        return Ordered(services=chosen, replaced=replaced)
 
 
 def wait(

@@ -30,7 +30,9 @@ def _live(host: Host, name: str) -> Live:
         record = None
     if not isinstance(record, dict):
         return absent
-    ended = record.get("exit") or {}
+    ended = record.get("exit")
+    ended = ended if isinstance(ended, dict) else {}
+    attempt = record.get("attempt")
     pid = record.get("pid")
     alive = isinstance(pid, int) and host.look(f"/proc/{pid}") is not None
     state = str(record.get("state", "absent"))
@@ -46,5 +48,5 @@ def _live(host: Host, name: str) -> Live:
         load_s=record.get("load_seconds"),
         exit_code=ended.get("code"),
         exit_reason=str(ended.get("reason", "")),
-        attempt=int(record.get("attempt") or 0),
+        attempt=attempt if isinstance(attempt, int) else 0,
     )

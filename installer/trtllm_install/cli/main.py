@@ -57,13 +57,21 @@ def _guarded(run: "Callable[[Namespace, Envelope], ExitCode]", arguments: Namesp
         envelope.fail(Interrupted("interrupted", hint="run the same command again"))
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:  # `plan | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush to
+        _forget_stdout()
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 (a bug still owes one document and a way to report)
         envelope.crash(error)
         code = ExitCode.INTERNAL
-    envelope.finish(code)
+    try:
+        envelope.finish(code)
+    except BrokenPipeError:  # nobody reads the answer; the exit code still says how it went
+        _forget_stdout()
     return code
+
+
+def _forget_stdout() -> None:
+    """Leave nothing for the interpreter to flush into a pipe that is closed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -80,9 +80,13 @@ class NeedsRoot(InstallError):
 
 
 class Interrupted(InstallError):
-    """The operator stopped the run; what was done is undone."""
+    """The operator stopped the run: what was written is undone, or stays, as it says."""
 
     exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, *, hint: str, installed: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.installed = installed  # everything is written, and only the wait was cut short
 
 
 class HostError(InstallError):

@@ -40,7 +40,9 @@ def render_tree(installation: Installation, surroundings: Surroundings) -> Desir
     ]
     volatile = [Directory(path=layout.RUN, owner=layout.USER)]
     if installation.supervisor == "systemd":
-        units = render_units(installation, dict(surroundings.links_out), volatile)
+        units = render_units(
+            installation, dict(surroundings.links_out), volatile, surroundings.engine_target
+        )
         files += [_file(path, text, "systemd") for path, text in units.items()]
     else:
         text = render_supervisord(installation)

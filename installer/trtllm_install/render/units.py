@@ -18,10 +18,12 @@ def render_units(
     installation: Installation,
     real_folders: dict[str, tuple[str, ...]],
     directories: list[Directory],
+    engine: str = "",
 ) -> dict[str, str]:
     """Return path → text of every unit and of the tmpfiles rule.
 
-    ``real_folders`` are, for each instance, folders its checkpoint's links lead to.
+    ``real_folders`` are, for each instance, folders its checkpoint's links lead to;
+    ``engine`` is the folder of an engine that lies elsewhere than in the layout.
     """
     shared = {
         "managed": _MANAGED,
@@ -31,6 +33,10 @@ def render_units(
         "final_codes": NO_RESTART,
         "stop_s": STOP_S,
     }
+    binds = {
+        i.name: _binds(installation, i, (*real_folders.get(i.name, ()), engine))
+        for i in installation.instances
+    }
     units = {
         layout.unit(instance.name): render_template(
             "systemd/instance.service.j2",
@@ -38,7 +44,7 @@ def render_units(
             description=instance.model.replace("%", "%%"),
             unit=layout.unit(instance.name),
             mounts=[unit_path(instance.weights, colon=":")],
-            binds=[unit_path(path) for path in _binds(installation, instance, real_folders)],
+            binds=[unit_path(path) for path in binds[instance.name]],
             **shared,
         )
         for instance in installation.instances
@@ -100,10 +106,8 @@ def unit_path(path: str, colon: str = "\\:") -> str:
     return f'"{escaped}"' if set(escaped) & set(" \t'\"") else escaped
 
 
-def _binds(
-    installation: Installation, instance: Instance, real_folders: dict[str, tuple[str, ...]]
-) -> list[str]:
-    wanted = [installation.weights_dir, instance.weights, *real_folders.get(instance.name, ())]
+def _binds(installation: Installation, instance: Instance, others: tuple[str, ...]) -> list[str]:
+    wanted = [installation.weights_dir, instance.weights, *others]
     binds: list[str] = []
     for path in wanted:
         hidden = path.startswith(_HOMES)

@@ -30,9 +30,6 @@ class Supervisor(Protocol):
     def carry_out(self, change: ServiceChange) -> None:
         """Stop, start, restart or reload one service."""
 
-    def start_all(self) -> None:
-        """Start everything, in order."""
-
     def stop_all(self, services: Sequence[str]) -> None:
         """Stop everything and wait until it has ended."""
 

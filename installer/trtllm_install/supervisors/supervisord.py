@@ -69,13 +69,6 @@ class Supervisord:
             case ServiceAction.RESTART:
                 self._take_over(change.name)
 
-    def start_all(self) -> None:
-        """See Supervisor.start_all."""
-        if not self._daemon_answers():
-            self._start_daemon()
-        else:
-            self._ctl("start", "all")
-
     def stop_all(self, services: Sequence[str]) -> None:  # noqa: ARG002 (all it has is ours)
         """See Supervisor.stop_all."""
         if self._daemon_answers():

@@ -59,10 +59,6 @@ class Systemd:
                 self._host.run(["systemctl", "reset-failed", unit])
                 self._systemctl(change.action.value, "--no-block", unit)
 
-    def start_all(self) -> None:
-        """See Supervisor.start_all."""
-        self._systemctl("start", "--no-block", layout.TARGET)
-
     def stop_all(self, services: Sequence[str]) -> None:
         """See Supervisor.stop_all."""
         # By name: stopping the target alone stops them too, and does not wait for them.

@@ -11,7 +11,8 @@ from trtllm_install.app.install import install
 from trtllm_install.app.operate import operate, wait
 from trtllm_install.app.options import Options
 from trtllm_install.host.protocol import Answer
-from trtllm_install.model.errors import GateFailed
+from trtllm_install.model import layout
+from trtllm_install.model.errors import GateFailed, Interrupted
 from trtllm_install.model.tree import ServiceAction
 from trtllm_install.supervisors.systemd import Systemd
 
@@ -101,7 +102,7 @@ def test_a_launcher_between_two_starts_is_waited_for() -> None:
     systemd = installed()
     host = systemd.host
     systemd.end("qwen")
-    host.later(3, lambda: host.run(["systemctl", "start", "trtllm-qwen.service"]) and None)
+    host.later(3, lambda: systemd._start("qwen"))
     await_all(host)
 
 
@@ -138,3 +139,17 @@ def test_a_model_without_an_answer_is_no_proof(host: FakeHost, systemd: FakeSyst
     host.answer_http("POST", url, Answer(status=200, body=b'{"choices": []}'))
     with pytest.raises(GateFailed, match=r"cannot prove nvidia/Qwen3.*HTTP 200"):
         install(host, MULTI, Heard())
+
+
+def test_an_interrupt_while_waiting_ends_the_wait_and_undoes_nothing(
+    host: FakeHost, systemd: FakeSystemd
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    host.later(0.3, interrupt)
+    with pytest.raises(Interrupted, match="everything is installed") as caught:
+        install(host, MULTI, Heard())
+    assert caught.value.installed
+    assert host.look(layout.RECEIPT) is not None
+    assert systemd.pids

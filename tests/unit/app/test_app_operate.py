@@ -1,14 +1,18 @@
 """Status, start, stop and restart of an installed host."""
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.fake_host import FakeHost
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.heard import Heard
 from fakes.installed import installed
+from trtllm_install.app.install import install
 from trtllm_install.app.operate import operate, read_status, wait
+from trtllm_install.app.options import Options
 from trtllm_install.model import layout
-from trtllm_install.model.errors import ConfigError, NeedsRoot
+from trtllm_install.model.errors import ConfigError, Locked, NeedsRoot
 from trtllm_install.model.tree import ServiceAction
 
 
@@ -78,3 +82,20 @@ def test_orders_need_root(systemd: FakeSystemd) -> None:
     with pytest.raises(NeedsRoot) as caught:
         operate(systemd.host, ServiceAction.STOP, ())
     assert caught.value.hint == "sudo trtllm-install stop"
+
+
+def test_an_operator_waits_for_a_run_that_holds_the_lock(systemd: FakeSystemd) -> None:
+    systemd.host.hold_lock(layout.LOCK, "pid 7")
+    with pytest.raises(Locked, match="pid 7"):
+        operate(systemd.host, ServiceAction.RESTART, ("qwen",))
+    assert systemd.host.ran == []
+
+
+def test_what_no_start_wrote_and_start_began_is_not_begun_again() -> None:
+    systemd = FakeSystemd(debian())
+    wishes = Options(profile="multi", simulate=True)
+    install(systemd.host, replace(wishes, start=False), Heard())
+    operate(systemd.host, ServiceAction.START, ())
+    wait(systemd.host, Heard(), timeout_s=60)
+    assert ("systemctl", "daemon-reload") in systemd.host.ran
+    assert install(systemd.host, wishes, Heard()).step.plan.count == 0

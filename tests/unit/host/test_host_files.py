@@ -1,5 +1,6 @@
 """Files: whole or not at all, and never through a link."""
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_short_reads_are_continued_until_the_limit_or_the_end() -> None:
     os.close(writer)
     try:
 
-        class Drip(files.FileIO):
+        class Drip(io.FileIO):
             def read(self, size: int | None = -1, /) -> bytes:
                 return super().read(min(2, size if size is not None and size >= 0 else 2)) or b""
 

@@ -87,13 +87,10 @@ def test_a_refused_order_is_an_error_in_the_words_of_the_supervisor(
 
 
 @BOTH
-def test_start_all_and_stop_all_are_one_order(make: Make) -> None:
+def test_stop_all_is_one_order(make: Make) -> None:
     machine = host()
-    supervisor = make(machine)
-    supervisor.start_all()
-    supervisor.stop_all(SERVICES)
-    orders = [argv for argv in machine.ran if argv[-1] != "pid"]
-    assert len(orders) == 2
+    make(machine).stop_all(SERVICES)
+    assert len([argv for argv in machine.ran if argv[-1] != "pid"]) == 1
 
 
 @BOTH
@@ -241,12 +238,9 @@ def without_daemon() -> FakeHost:
     return machine
 
 
-@pytest.mark.parametrize("act", [Supervisord.activate, Supervisord.start_all])
-def test_supervisord_is_started_with_the_limits_of_an_engine(
-    act: Callable[[Supervisord], None],
-) -> None:
+def test_supervisord_is_started_with_the_limits_of_an_engine() -> None:
     machine = without_daemon()
-    act(Supervisord(machine))
+    Supervisord(machine).activate()
     assert machine.ran == [
         (*LIMITS, "true"),
         (*LIMITS, DAEMON, "-c", layout.SUPERVISORD_CONF),

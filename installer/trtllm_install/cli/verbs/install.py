@@ -14,7 +14,7 @@ from trtllm_install.cli.present import (
     try_it,
 )
 from trtllm_install.cli.wiring import HOST, options_of, reporter
-from trtllm_install.model.errors import ExitCode, GateFailed
+from trtllm_install.model.errors import ExitCode, GateFailed, Interrupted
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
@@ -25,8 +25,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         except Refused as refused:
             envelope.add({"findings": finding_values(refused.findings)})
             raise
-        except GateFailed:  # everything is written, and whoever reads the answer must know
-            if tell.plan:
+        except (GateFailed, Interrupted) as ended:
+            # Everything is written then, and whoever reads the answer must know.
+            if tell.plan and getattr(ended, "installed", True):
                 envelope.add({"changed": tell.plan.count > 0, "changes": plan_values(tell.plan)})
             raise
     plan, wanted = done.step.plan, done.judged.wanted.installation
