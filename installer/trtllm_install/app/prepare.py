@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 
 from trtllm_install import resources
 from trtllm_install.app.options import Options
@@ -116,8 +117,7 @@ def _refuse_what_the_engine_refuses(
     host: Host, installation: Installation, configs: dict[str, str], sources: dict[str, str]
 ) -> None:
     """Raise ConfigError for every argument and YAML key that trtllm-serve would refuse."""
-    shipped = resources.read_text(f"configs/contract/{installation.engine_version}.json")
-    contract = parse_contract(json.loads(shipped))
+    contract = _contract(installation.engine_version)
     problems: list[Problem] = []
     for instance in installation.instances:
         problems += [
@@ -127,6 +127,11 @@ def _refuse_what_the_engine_refuses(
         problems += _config_problems(host, instance, configs, contract)
     if problems:
         raise refused(problems)
+
+
+@cache
+def _contract(version: str) -> Contract:
+    return parse_contract(json.loads(resources.read_text(f"configs/contract/{version}.json")))
 
 
 def _config_problems(

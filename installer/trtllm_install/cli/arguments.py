@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from typing import NoReturn
 
 VERBS = {
@@ -47,6 +48,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, self.prog)
 
 
+@cache
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="trtllm-install",
