@@ -22,7 +22,7 @@ VERBS = {
 
 _EPILOG = """exit codes: 0 done, 2 usage or configuration, 3 preflight failed, 4 apply failed and
 undone, 5 not undone, 6 a health gate failed, 7 lock held, 8 needs root, 9 edits kept,
-10 changes pending (plan --detailed-exitcode), 130 interrupted and undone"""
+10 changes pending (plan --detailed-exitcode), 130 interrupted"""
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
