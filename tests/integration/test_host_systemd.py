@@ -146,6 +146,21 @@ def test_a_killed_backend_is_named_and_comes_back(host: roots.BootedRoot) -> Non
     assert engine_pid(host, "nemotron") == nemotron
 
 
+def test_a_reboot_brings_everything_back_and_does_not_wait_for_it(host: roots.BootedRoot) -> None:
+    host.reboot()
+    host.check("trtllm-install", "wait", timeout=120)
+    assert health(host)[0] == 200
+
+    def active_since(unit: str) -> int:
+        name = "--property=ActiveEnterTimestampMonotonic"
+        return int(host.check("systemctl", "show", "--value", name, unit))
+
+    assert active_since("multi-user.target") < active_since("trtllm-qwen.service")
+    assert active_since("trtllm-qwen.service") < active_since("trtllm.target")
+    again = host.bootstrap("--profile", "multi", "--simulate")
+    assert "done: 0 changes" in again.stdout
+
+
 def test_uninstall_leaves_nothing_but_the_logs(
     host: roots.BootedRoot,
     bare: dict[str, str],
