@@ -115,7 +115,9 @@ def test_torn_or_strange_state_file_leaves_the_word_to_the_probe(rig: Rig) -> No
         target = rig.folder / "qwen.json"
         target.write_text(text)
         target.chmod(0o644)
-        time.sleep(0.3)  # longer than a tick: nothing may happen, so there is nothing to wait for
+        for mark in ("busy", "healthy"):  # seen one after the other: a whole tick has passed
+            rig.set_state("nemotron", mark)
+            eventually("the other is seen", lambda mark=mark: state(rig, "nemotron") == mark)
         assert rig.ask("GET", "/health").status == 200, text[:20]
     assert "thread aborted" not in rig.error_log()
 
