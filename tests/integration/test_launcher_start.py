@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,15 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 
 def read_phases(room: Room, name: str) -> dict[str, float]:
-    """The phases, which are written just after the state file says healthy."""
+    """The phases of the start in the state file, which are written just after it says healthy."""
+    started_at = room.read_state(name)["started_at"]
     path = room.state_dir(name) / "timeline.json"
-    await_true(path.exists, f"the timeline of {name}")
-    content = json.loads(path.read_text())
+
+    def written() -> dict[str, Any] | None:
+        content = json.loads(path.read_text()) if path.exists() else {}
+        return content if content.get("started_at") == started_at else None
+
+    content = await_true(written, f"the timeline of {name}'s last start")
     return {phase["state"]: phase["at"] for phase in content["phases"]}
 
 
