@@ -132,6 +132,7 @@ def test_unit_tests_mirror_the_package() -> None:
     for path in checkout.below("tests/unit", suffix=".py"):
         folder = PACKAGE / path.parent.relative_to(unit)
         stems = {module.stem for module in folder.glob("*.py")} | {folder.name}
+        stems |= {package.parent.name for package in folder.glob("*/__init__.py")}
         name = path.stem.removeprefix("test_")
         mirrored = any(name == stem or name.endswith(f"_{stem}") for stem in stems)
         if path.name.startswith("test_") and folder.name != "fakes" and not mirrored:

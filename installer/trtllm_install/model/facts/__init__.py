@@ -1,0 +1,54 @@
+"""What was read of the host: values without opinion. Probes make them, judge reads them."""
+
+from dataclasses import dataclass
+
+from trtllm_install.model.facts.gpu import (
+    DriverFault,
+    DriverProblem,
+    Gpu,
+    GpuFacts,
+    GpuMemory,
+    GpuProcess,
+    LostGpu,
+)
+from trtllm_install.model.facts.ports import Holder, PortFacts
+from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
+from trtllm_install.model.facts.system import SystemFacts
+from trtllm_install.model.facts.unknown import Unknown
+from trtllm_install.model.facts.weights import Blocked, FileFault, FileProblem, WeightsFacts
+
+__all__ = [
+    "Blocked",
+    "DriverFault",
+    "DriverProblem",
+    "EngineFacts",
+    "Facts",
+    "FileFault",
+    "FileProblem",
+    "Gpu",
+    "GpuFacts",
+    "GpuMemory",
+    "GpuProcess",
+    "Holder",
+    "LostGpu",
+    "PortFacts",
+    "ProxyBinary",
+    "SupervisorFacts",
+    "SystemFacts",
+    "Unknown",
+    "WeightsFacts",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that was observed, each part a value or the reason why there is none."""
+
+    root: bool
+    gpu: GpuFacts | DriverProblem | Unknown
+    weights: tuple[tuple[str, WeightsFacts | Unknown], ...]  # by instance, in start order
+    ports: tuple[tuple[str, PortFacts | Unknown], ...]  # by service, in start order
+    proxy: ProxyBinary | Unknown | None  # None = none found, or none wanted
+    supervisor: SupervisorFacts | Unknown
+    engine: EngineFacts | Unknown
+    system: SystemFacts | Unknown

@@ -1,0 +1,14 @@
+"""The host around the programs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFacts:
+    """Account, memory and tools."""
+
+    account: bool
+    memory_total: int  # bytes of RAM
+    memory_available: int
+    cuda_home: str | None  # folder with bin/nvcc or bin/ptxas
+    open_mpi: str | None  # version; empty = a library without mpirun; None = none found
