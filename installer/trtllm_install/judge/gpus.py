@@ -3,15 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from trtllm_install.model.facts import (
-    Facts,
-    Gpu,
-    GpuFacts,
-    GpuMemory,
-    SystemFacts,
-    Unknown,
-    WeightsFacts,
-)
+from trtllm_install.judge.gpu_budget import GIB, GpuBudget, budget
+from trtllm_install.model.facts import Facts, Gpu, GpuFacts, Unknown, WeightsFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation, Instance
 
@@ -19,7 +12,6 @@ FP4_CAPABILITY: Final = (
     10,
     0,
 )  # Blackwell; TensorRT-LLM: "FP4 Gemm not supported before Blackwell"
-GIB: Final = 2**30
 
 
 def check_gpus_present(facts: Facts, installation: Installation) -> Iterator[Finding]:
@@ -174,8 +166,5 @@ def _quantization(facts: Facts, instance: Instance) -> str:
 
 
 def _total(gpu: Gpu, facts: Facts) -> int | None:
-    if isinstance(gpu.memory, GpuMemory):
-        return gpu.memory.total
-    if gpu.unified and isinstance(facts.system, SystemFacts):
-        return facts.system.memory_total or None
-    return None
+    known = budget(gpu, facts.system)
+    return known.total if isinstance(known, GpuBudget) else None
