@@ -10,14 +10,16 @@ main() {
   repo=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
   cd "$repo"
   python=${PYTHON:-python3}
-  if ! PYTHONPATH=installer:tests "$python" -B -m golden.rendered; then
-    printf 'error: cannot render the golden files: %s failed\n\n' "$python" >&2
-    printf 'hint: PYTHON=<python with the dependencies of pyproject.toml> %s\n' "$0" >&2
-    exit 1
-  fi
-  git ls-files --others --exclude-standard -- tests/golden configs/schema |
+  for maker in golden.rendered nvml.golden_answers; do
+    if ! PYTHONPATH=installer:tests "$python" -B -m "$maker"; then
+      printf 'error: cannot make the golden files of %s: %s failed\n\n' "$maker" "$python" >&2
+      printf 'hint: PYTHON=<python with the dependencies of pyproject.toml> %s\n' "$0" >&2
+      exit 1
+    fi
+  done
+  git ls-files --others --exclude-standard -- tests/golden tests/nvml/golden configs/schema |
     sed 's/^/new: /'
-  git --no-pager diff -- tests/golden configs/schema
+  git --no-pager diff -- tests/golden tests/nvml/golden configs/schema
 }
 
 main "$@"

@@ -44,6 +44,7 @@ def look(path: str) -> Entry | None:
         group=_group(found.st_gid),
         size=found.st_size,
         target=os.readlink(path) if stat.S_ISLNK(found.st_mode) else "",
+        major=os.major(found.st_rdev) if stat.S_ISCHR(found.st_mode) else None,
     )
 
 

@@ -16,6 +16,7 @@ class Entry:
     group: str
     size: int  # bytes
     target: str = ""  # where a link points
+    major: int | None = None  # of a device node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,34 @@
 """Judges the GPUs against what the instances want of them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from trtllm_install.judge.gpu_budget import GIB, GpuBudget, budget
-from trtllm_install.model.facts import Facts, Gpu, GpuFacts, Unknown, WeightsFacts
+from trtllm_install.model.facts import Facts, Gpu, GpuFacts, LostGpu, Unknown, WeightsFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation, Instance
 
-FP4_CAPABILITY: Final = (
-    10,
-    0,
-)  # Blackwell; TensorRT-LLM: "FP4 Gemm not supported before Blackwell"
+# NVML_ERROR_* for one GPU: what to do when it is not simply gone.
+_LOST_REMEDY: Final = {
+    4: "ls -l /dev/nvidia* (and run again with sudo)",
+    8: "shut down and connect the power cables of the card",
+}
+_REBOOT: Final = "sudo journalctl -k -b | grep -i xid, then sudo reboot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """The oldest GPU that computes a quantization, and what older ones can be given instead."""
+
+    capability: tuple[int, int]
+    generation: str
+    other: str
+
+
+# TensorRT-LLM: "FP4 Gemm not supported before Blackwell"; FP8 tensor cores came with 8.9.
+FP4: Final = Needed(capability=(10, 0), generation="Blackwell", other="FP8 or BF16")
+FP8: Final = Needed(capability=(8, 9), generation="Ada", other="INT4 AWQ or BF16")
 
 
 def check_gpus_present(facts: Facts, installation: Installation) -> Iterator[Finding]:
@@ -19,14 +36,17 @@ def check_gpus_present(facts: Facts, installation: Installation) -> Iterator[Fin
     if isinstance(facts.gpu, Unknown):
         return
     gpus = facts.gpu.gpus if isinstance(facts.gpu, GpuFacts) else ()
-    for lost in facts.gpu.lost if isinstance(facts.gpu, GpuFacts) else ():
+    lost = facts.gpu.lost if isinstance(facts.gpu, GpuFacts) else ()
+    for gone in lost:
         yield found(
             "gpu-lost",
-            f"GPU {lost.index}",
-            what=lost.detail,
+            f"GPU {gone.index}",
+            what=gone.detail,
             expected="a GPU that answers",
-            remedy="sudo journalctl -k -b | grep -i xid, then sudo reboot",
+            remedy=_LOST_REMEDY.get(gone.code, _REBOOT),
         )
+    if isinstance(facts.gpu, GpuFacts):
+        yield from _not_driven(facts, gpus, lost)
     shown = ", ".join(f"{g.index} ({g.name}, {g.uuid})" for g in gpus) or "no GPU"
     for instance in installation.instances:
         lacking = [w for w in instance.gpus if not any(_is(g, w) for g in gpus)]
@@ -38,18 +58,18 @@ def check_gpus_present(facts: Facts, installation: Installation) -> Iterator[Fin
                 instance.name,
                 what=f"the driver shows {shown}",
                 expected=wanted,
-                remedy="nvidia-smi -L, then name one of these under gpus in /etc/trtllm/site.yaml"
-                if gpus
-                else "run on a host with an NVIDIA GPU, or add --simulate",
+                remedy=_where_to_look(facts, gpus),
             )
 
 
 def check_quantization(facts: Facts, installation: Installation) -> Iterator[Finding]:
-    """Find FP4 weights on GPUs that cannot compute FP4."""
+    """Find weights on GPUs whose generation cannot compute their quantization."""
     for instance in installation.instances:
         quantization = _quantization(facts, instance)
-        old = [g for g in gpus_of(facts, instance) if g.capability < FP4_CAPABILITY]
-        if "FP4" in quantization.upper() and old:
+        needed = _needed(quantization)
+        old = [g for g in gpus_of(facts, instance) if needed and g.capability < needed.capability]
+        if needed and old:
+            oldest = "{}.{}".format(*needed.capability)
             shown = ", ".join(
                 f"GPU {g.index} ({g.name}) has {g.capability[0]}.{g.capability[1]}" for g in old
             )
@@ -57,9 +77,10 @@ def check_quantization(facts: Facts, installation: Installation) -> Iterator[Fin
                 "gpu-too-old-for-quantization",
                 instance.name,
                 what=f"the weights are {quantization}, and {shown}",
-                expected="compute capability 10.0 (Blackwell) or newer",
-                remedy="serve a checkpoint of another quantization (FP8 or BF16) from a profile "
-                "of your own in /etc/trtllm/profiles, or use a Blackwell GPU",
+                expected=f"compute capability {oldest} ({needed.generation}) or newer",
+                remedy=f"serve a checkpoint of another quantization ({needed.other}) from a "
+                "profile of your own in /etc/trtllm/profiles, or use a GPU of "
+                f"{needed.generation} or newer",
             )
 
 
@@ -88,41 +109,6 @@ def check_memory(facts: Facts, installation: Installation) -> Iterator[Finding]:
             )
 
 
-def check_gpu_state(facts: Facts, installation: Installation) -> Iterator[Finding]:
-    """Find MIG modes, strangers' processes and memory that cannot be read."""
-    wanted = dict.fromkeys(g for i in installation.instances for g in gpus_of(facts, i))
-    for gpu in wanted:
-        subject = f"GPU {gpu.index}"
-        if gpu.mig_pending != gpu.mig:
-            word = "on" if gpu.mig_pending else "off"
-            yield found(
-                "mig-pending",
-                subject,
-                what=f"MIG is to be {word} after the next reset",
-                expected="a mode that is in force",
-                remedy="sudo reboot (or undo it: sudo nvidia-smi -mig "
-                f"{int(gpu.mig)} -i {gpu.index})",
-            )
-        elif gpu.mig:
-            yield found(
-                "mig-enabled",
-                subject,
-                what="an instance sees one slice at most",
-                expected="a whole GPU, or MIG UUIDs",
-                remedy="nvidia-smi -L, then MIG-… under gpus in /etc/trtllm/site.yaml",
-            )
-        if isinstance(gpu.memory, Unknown) or (gpu.memory is None and not gpu.unified):
-            reason = gpu.memory.reason if gpu.memory else "the driver does not support the question"
-            yield found(
-                "gpu-memory-unknown",
-                subject,
-                what=reason,
-                expected="bytes, or unified memory of a known GPU",
-                remedy=f"nvidia-smi -q -d MEMORY -i {gpu.index}",
-            )
-        yield from _strangers(gpu, subject)
-
-
 def gpus_of(facts: Facts, instance: Instance) -> tuple[Gpu, ...]:
     """Return the GPUs an instance may use, empty where none could be observed."""
     if not isinstance(facts.gpu, GpuFacts):
@@ -132,21 +118,39 @@ def gpus_of(facts: Facts, instance: Instance) -> tuple[Gpu, ...]:
     return tuple(g for g in facts.gpu.gpus if any(_is(g, w) for w in instance.gpus))
 
 
-def _strangers(gpu: Gpu, subject: str) -> Iterator[Finding]:
-    strangers = [p for p in gpu.processes if not p.ours]
-    if strangers:
-        shown = ", ".join(
-            f"{p.name or 'a process'} (pid {p.pid}"
-            + (f", {p.memory / GIB:.1f} GiB)" if p.memory is not None else ")")
-            for p in strangers
-        )
-        yield found(
-            "gpu-in-use",
-            subject,
-            what=shown,
-            expected="no other process",
-            remedy=f"stop it where it was started, else: sudo kill {strangers[0].pid}",
-        )
+def used_gpus(facts: Facts, installation: Installation) -> tuple[Gpu, ...]:
+    """Return the GPUs that any instance may use, each once, in NVML's order."""
+    used = {g.index for i in installation.instances for g in gpus_of(facts, i)}
+    listed = facts.gpu.gpus if isinstance(facts.gpu, GpuFacts) else ()
+    return tuple(g for g in listed if g.index in used)
+
+
+def _where_to_look(facts: Facts, gpus: tuple[Gpu, ...]) -> str:
+    if gpus:
+        return "nvidia-smi -L, then name one of these under gpus in /etc/trtllm/site.yaml"
+    on_bus = facts.platform.on_bus if facts.platform else ()
+    if on_bus and not isinstance(on_bus, Unknown):
+        return "sudo dmesg | grep -i nvrm says why the driver leaves the card alone"
+    return "run on a host with an NVIDIA GPU, or add --simulate"
+
+
+def _not_driven(
+    facts: Facts, gpus: tuple[Gpu, ...], lost: tuple[LostGpu, ...]
+) -> Iterator[Finding]:
+    """Find cards on the bus that the driver does not even count."""
+    on_bus = facts.platform.on_bus if facts.platform else ()
+    if isinstance(on_bus, Unknown) or len(on_bus) <= len(gpus) + len(lost):
+        return
+    known = {g.pci for g in gpus}
+    unknown = [address for address in on_bus if address not in known]
+    yield found(
+        "gpu-not-driven",
+        "this host",
+        what=f"the PCI bus shows {len(on_bus)} NVIDIA GPUs, the driver {len(gpus) + len(lost)}"
+        f" (not among them: {', '.join(unknown[:8])})",
+        expected="a driver that drives them all, or cards that are meant for something else",
+        remedy="sudo dmesg | grep -i nvrm says why; lspci -k -d 10de: shows which driver has them",
+    )
 
 
 def _is(gpu: Gpu, wanted: str) -> bool:
@@ -156,13 +160,20 @@ def _is(gpu: Gpu, wanted: str) -> bool:
     return bool(wanted) and gpu.uuid.startswith(wanted)
 
 
+def _needed(quantization: str) -> Needed | None:
+    words = quantization.upper()
+    if "MXFP4" in words:  # weights alone: Hopper unpacks them
+        return None
+    return FP4 if "FP4" in words else FP8 if "FP8" in words else None
+
+
 def _quantization(facts: Facts, instance: Instance) -> str:
     """Return what the checkpoint states; where it says nothing of use, what its name does."""
     weights = dict(facts.weights).get(instance.name)
     stated = weights.quantization if isinstance(weights, WeightsFacts) else ""
     if stated.lower() not in {"", "modelopt", "mixed_precision"}:
         return stated
-    return next((q for q in ("NVFP4", "FP4") if q in instance.model.upper()), stated)
+    return next((q for q in ("NVFP4", "FP4", "FP8") if q in instance.model.upper()), stated)
 
 
 def _total(gpu: Gpu, facts: Facts) -> int | None:

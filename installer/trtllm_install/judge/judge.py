@@ -5,12 +5,19 @@ from dataclasses import replace
 from typing import Final
 
 from trtllm_install.judge.driver import check_driver
-from trtllm_install.judge.gpus import (
-    check_gpu_state,
-    check_gpus_present,
-    check_memory,
-    check_quantization,
+from trtllm_install.judge.gpu_health import (
+    check_fabric,
+    check_gpu_faults,
+    check_gpu_memory_known,
+    check_gpu_modes,
 )
+from trtllm_install.judge.gpu_platform import (
+    check_device_nodes,
+    check_kernel_log,
+    check_open_module,
+)
+from trtllm_install.judge.gpu_users import check_gpu_users
+from trtllm_install.judge.gpus import check_gpus_present, check_memory, check_quantization
 from trtllm_install.judge.network import check_exposure, check_ports
 from trtllm_install.judge.programs import (
     check_engine,
@@ -18,6 +25,7 @@ from trtllm_install.judge.programs import (
     check_supervisor,
     check_system,
 )
+from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.facts import Facts, Unknown
@@ -69,7 +77,15 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_gpus_present,
     check_quantization,
     check_memory,
-    check_gpu_state,
+    check_open_module,
+    check_gpu_modes,
+    check_gpu_faults,
+    check_fabric,
+    check_gpu_memory_known,
+    check_gpu_users,
+    check_kernel_log,
+    check_device_nodes,
+    check_smoke,
     check_weights,
     check_ports,
     check_exposure,

@@ -9,9 +9,8 @@ import signal
 from trtllm_install.launcher import files, ports, tree
 from trtllm_install.launcher.station import Station, Verdict
 from trtllm_install.model import exits
+from trtllm_install.model.launchspec import SUPERVISED_MARK
 
-# Every process of a service carries it, daemons that left the session too.
-MARK = "TRTLLM_SUPERVISED"
 _ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
 _BIND_EVERY_S = 0.25
@@ -19,7 +18,7 @@ _ALL_GPUS = "all"
 
 
 def mark_of(station: Station) -> str:
-    """Return the value of MARK for this service: no other service's, on no other run folder."""
+    """Return the value of the mark for this service: no other service's, on no other run folder."""
     return f"{station.spec.run_dir}/{station.spec.name}"
 
 
@@ -61,7 +60,7 @@ def find_leftovers(station: Station) -> list[tree.Process]:
     content = files.read_json(_processes_path(station))
     recorded = content.get("tree") if content.get("boot") == files.boot_id() else []
     wanted = {tuple(entry) for entry in recorded} if isinstance(recorded, list) else set()
-    mark = f"{MARK}={mark_of(station)}"
+    mark = f"{SUPERVISED_MARK}={mark_of(station)}"
     processes = tree.read_processes()
     # An ancestor of ours can carry the mark when somebody starts a launcher from a service.
     spared = {os.getpid(), *_ancestors(os.getpid(), processes)}

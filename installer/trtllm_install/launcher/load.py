@@ -10,6 +10,7 @@ from trtllm_install.launcher.request import Request
 from trtllm_install.launcher.station import Station, Verdict
 from trtllm_install.launcher.words import render_bytes, render_seconds
 from trtllm_install.model import exits, states
+from trtllm_install.model.launchspec import SUPERVISED_MARK
 
 _PROBE_EVERY_S = 0.2
 _LOOK_EVERY_S = 2.0  # at the process tree: 300 processes cost 7 ms
@@ -64,7 +65,7 @@ def spawn_child(station: Station, environment: dict[str, str]) -> None:
     spec = station.spec
     passed = {k: v for k, v in environment.items() if k in _INHERITED}
     passed |= {k: v for k, v in spec.environment.items() if k not in _NEVER}
-    passed[admission.MARK] = admission.mark_of(station)
+    passed[SUPERVISED_MARK] = admission.mark_of(station)
     # nginx ends its workers on SIGTERM and leaves them behind on SIGKILL; an engine would
     # first wait for its streams, without limit.
     death_signal = signal.SIGTERM if spec.kind == "proxy" else signal.SIGKILL

@@ -13,6 +13,8 @@ from trtllm_install.model import layout
 
 SCHEMA: Final = 1
 KINDS: Final = ("engine", "proxy")
+# Every process of a service has it in its environment, daemons that left the session too.
+SUPERVISED_MARK: Final = "TRTLLM_SUPERVISED"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _HIGHEST_PORT: Final = 65535
 

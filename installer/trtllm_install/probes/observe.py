@@ -9,6 +9,7 @@ from trtllm_install.model.facts import Facts
 from trtllm_install.model.installation import Installation
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
+from trtllm_install.probes.gpu_platform import probe_platform
 from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
@@ -45,4 +46,5 @@ def observe(
         supervisor=probe_supervisor(host, supervisord),
         engine=probe_engine(host, engine_path),
         system=probe_system(host, simulate=simulate),
+        platform=None if simulate else probe_platform(host),
     )

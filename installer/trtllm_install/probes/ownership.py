@@ -2,12 +2,14 @@
 
 import json
 import re
-from typing import Final
+from typing import Final, Literal
 
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.launchspec import SUPERVISED_MARK
 
+Belonging = Literal["running", "left-over", "other"]
 _ANCESTORS: Final = 16  # launcher, engine, MPI daemon, worker, compile pool: five are usual
 
 
@@ -33,21 +35,30 @@ def recorded_pids(host: Host) -> frozenset[int]:
 
 def is_ours(host: Host, pid: int, recorded: frozenset[int]) -> bool:
     """Tell whether a process, or one above it, belongs to an installation of ours."""
+    return belonging(host, pid, recorded) != "other"
+
+
+def belonging(host: Host, pid: int, recorded: frozenset[int]) -> Belonging:
+    """Tell whose a process is: one of a service of ours that runs, or what such a one left.
+
+    A left-over is recorded in a state file, or carries the mark that a launcher gives to
+    what it starts, and neither launcher nor supervisor of ours is above it any more.
+    """
     if unit_of(host, pid).startswith("trtllm-"):
-        return True
+        return "running"
     own = (layout.SUPERVISORD_CONF, layout.supervise())
+    stray = f"{SUPERVISED_MARK}={layout.RUN}/" in text_of(host, pid, "environ")
     for _ in range(_ANCESTORS):
-        if pid in recorded:
-            return True
         if any(a in own or a.startswith(layout.PROXY + "/") for a in argv_of(host, pid)):
-            return True
+            return "running"
+        stray |= pid in recorded
         # pid (comm) state ppid …: the name may hold blanks and brackets
         match text_of(host, pid, "stat").rpartition(")")[2].split():
             case [_, parent, *_] if parent.isdecimal() and int(parent) > 1:
                 pid = int(parent)
             case _:
-                return False
-    return False
+                break
+    return "left-over" if stray else "other"
 
 
 def unit_of(host: Host, pid: int) -> str:

@@ -29,7 +29,8 @@ def test_simulation_replaces_the_gpus_and_nothing_else() -> None:
     assert facts.gpu.simulated
     real = observe(FakeHost(), replace(SIMULATED, simulate=False), supervisord="/none")
     assert isinstance(real.gpu, Unknown)
-    assert replace(real, gpu=facts.gpu) == facts
+    assert facts.platform is None
+    assert replace(real, gpu=facts.gpu, platform=None) == facts
 
 
 def test_host_that_refuses_everything_is_unknown_in_every_part() -> None:

@@ -2,15 +2,12 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
-import pynvml
 import pytest
 
 from fakes.fake_host import FakeHost
 from fakes.healthy import INSTALLATION, instance
 from trtllm_install.model.facts import DriverProblem, GpuFacts, GpuMemory, Unknown
-from trtllm_install.probes import nvml_child
 from trtllm_install.probes.gpu import CHILD, probe_gpus, simulated_gpus
 
 # Two H200 as read on a real host with nvidia-ml-py, 2026-11-22, driver 580.159.04.
@@ -141,61 +138,3 @@ def test_simulated_host_has_every_gpu_that_is_named() -> None:
     assert {g.name for g in facts.gpus} == {"Simulated GPU"}
     assert [g.index for g in facts.gpus] == [0, 1, 2]
     assert "GPU-x" in {g.uuid for g in facts.gpus}
-
-
-class FakeNvml:
-    """The functions of pynvml that the child calls, for one GPU."""
-
-    NVMLError = pynvml.NVMLError
-
-    def nvmlInit(self) -> None: ...  # noqa: N802 (names of pynvml)
-
-    def __getattr__(self, name: str) -> object:
-        answers = {
-            "nvmlDeviceGetCount": lambda: 2,
-            "nvmlSystemGetDriverVersion": lambda: "580.159.04",
-            "nvmlSystemGetCudaDriverVersion_v2": lambda: 13000,
-            "nvmlDeviceGetHandleByIndex": self.handle,
-            "nvmlDeviceGetName": lambda _: "NVIDIA GB10",
-            "nvmlDeviceGetUUID": lambda _: "GPU-1",
-            "nvmlDeviceGetCudaComputeCapability": lambda _: (12, 1),
-            "nvmlDeviceGetMemoryInfo": self.unsupported,
-            "nvmlDeviceGetMigMode": self.unsupported,
-            "nvmlDeviceGetComputeRunningProcesses": lambda _: [
-                SimpleNamespace(pid=5, usedGpuMemory=None)
-            ],
-        }
-        return answers[name]
-
-    def handle(self, index: int) -> int:
-        if index == 1:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
-        return index
-
-    def unsupported(self, _: int) -> None:
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-
-
-def test_child_prints_what_the_probe_reads(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(nvml_child, "pynvml", FakeNvml())
-    nvml_child.main()
-    facts = probe(answering(json.loads(capsys.readouterr().out)))
-    assert isinstance(facts, GpuFacts)
-    assert facts.gpus[0].unified
-    assert facts.gpus[0].processes[0].pid == 5
-    assert [g.index for g in facts.lost] == [1]
-
-
-def test_child_tells_why_nvml_does_not_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse() -> None:
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
-
-    nvml = FakeNvml()
-    nvml.nvmlInit = refuse  # type: ignore[method-assign]  # the point of the test
-    monkeypatch.setattr(nvml_child, "pynvml", nvml)
-    nvml_child.main()
-    assert json.loads(capsys.readouterr().out)["code"] == 18

@@ -6,14 +6,22 @@ order; a test compares the two. Causes stand before what follows from them.
 
 from typing import Final
 
-from trtllm_install.model.catalogue import gpu, network, programs, reading, system, weights
+from trtllm_install.model.catalogue import (
+    gpu,
+    gpu_state,
+    network,
+    programs,
+    reading,
+    system,
+    weights,
+)
 from trtllm_install.model.catalogue.kind import Kind
 
 __all__ = ["AREAS", "AREA_OF", "CATALOGUE", "Kind"]
 
 AREAS: Final[dict[str, dict[str, Kind]]] = {
     "reading": reading.KINDS,
-    "gpu": gpu.KINDS,
+    "gpu": gpu.KINDS | gpu_state.KINDS,
     "weights": weights.KINDS,
     "network": network.KINDS,
     "programs": programs.KINDS,

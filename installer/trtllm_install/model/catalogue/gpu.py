@@ -12,7 +12,8 @@ NO_DRIVER: Final = (
     "nvml-timeout",
     "driver-failed",
 )
-NO_GPU: Final = (*NO_DRIVER, "gpu-lost", "gpu-missing")
+# A GPU that is lost says nothing against the others.
+NO_GPU: Final = (*NO_DRIVER, "gpu-missing")
 
 KINDS: Final[dict[str, Kind]] = {
     "driver-missing": error(
@@ -58,6 +59,13 @@ KINDS: Final[dict[str, Kind]] = {
         "CUDA 13, which the engine is built for, needs driver 580 or newer.",
         depends_on=NO_DRIVER,
     ),
+    "driver-module-proprietary": error(
+        "Blackwell needs the open kernel module",
+        "drive the GPUs of {}",
+        "NVIDIA's proprietary kernel module does not drive GPUs of Blackwell and later.",
+        depends_on=NO_DRIVER,
+        whole_host=True,
+    ),
     "gpu-lost": error(
         "GPU is lost",
         "reach {}",
@@ -69,12 +77,12 @@ KINDS: Final[dict[str, Kind]] = {
         "GPU is missing",
         "give a GPU to {}",
         "There is no GPU, or not the one that an instance names.",
-        depends_on=(*NO_DRIVER, "gpu-lost"),
+        depends_on=(*NO_DRIVER, "driver-module-proprietary", "gpu-lost"),
     ),
     "gpu-too-old-for-quantization": error(
         "GPU cannot compute this quantization",
         "run the weights of {}",
-        "FP4 and NVFP4 weights need compute capability 10.0 or newer.",
+        "FP4 and NVFP4 weights need compute capability 10.0 or newer, FP8 weights 8.9.",
         depends_on=NO_GPU,
     ),
     "gpu-memory-too-small": error(

@@ -8,8 +8,10 @@ from trtllm_install.model.facts.gpu import (
     Gpu,
     GpuFacts,
     GpuMemory,
+    GpuPlatform,
     GpuProcess,
     LostGpu,
+    SmokeFacts,
 )
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
@@ -28,11 +30,13 @@ __all__ = [
     "Gpu",
     "GpuFacts",
     "GpuMemory",
+    "GpuPlatform",
     "GpuProcess",
     "Holder",
     "LostGpu",
     "PortFacts",
     "ProxyBinary",
+    "SmokeFacts",
     "SupervisorFacts",
     "SystemFacts",
     "Unknown",
@@ -52,3 +56,5 @@ class Facts:
     supervisor: SupervisorFacts | Unknown
     engine: EngineFacts | Unknown
     system: SystemFacts | Unknown
+    platform: GpuPlatform | None = None  # None = not looked at: the GPUs are simulated
+    smoke: SmokeFacts | Unknown | None = None  # None = not asked for
