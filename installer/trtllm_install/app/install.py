@@ -16,6 +16,7 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.prove import Proof, prove
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import supervisor_called
+from trtllm_install.app.smoke import try_cuda_first
 from trtllm_install.app.start import await_reload, start_services
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -50,6 +51,7 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         supervisor = supervisor_called(wanted.supervisor, host)
         step = plan_step(host, supervisor, judged, options)
         reporter.planned(step.plan)
+        judged = try_cuda_first(host, judged, step.plan, options, reporter)
         carry_out(host, supervisor, step, reporter)
         if not options.start:
             return Installed(judged=judged, step=step)

@@ -15,6 +15,7 @@ class Options:
     init: Literal["auto", "systemd", "supervisord"] = "auto"
     simulate: bool = False
     start: bool = True
+    smoke: bool = False
     accept: tuple[str, ...] = ()
     on_conflict: Literal["keep", "replace", "fail"] = "keep"
     timeout_s: float = 3600.0

@@ -82,6 +82,10 @@ def _options_of(  # noqa: C901 (one case per verb reads best in one place)
             _timeout(verb)
             _conflict(verb)
             verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
+        case "check":
+            verb.add_argument(
+                "--smoke", action="store_true", help="run a small CUDA kernel as the units would"
+            )
         case "plan":
             verb.add_argument(
                 "--detailed-exitcode", action="store_true", help="exit 10 when changes are pending"

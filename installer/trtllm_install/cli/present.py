@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from trtllm_install.app.reporter import Live
+from trtllm_install.model.facts import SmokeFacts, Unknown
+from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.tree import Action, Change, Plan
 from trtllm_install.plan.diff import unified
@@ -90,6 +92,20 @@ def finding_values(findings: Sequence[Finding]) -> list[dict[str, object]]:
         }
         for f in findings
     ]
+
+
+def smoke_values(smoke: SmokeFacts | Unknown | None) -> dict[str, object] | None:
+    """Return the CUDA smoke test for JSON, None where nothing could be tried."""
+    if not isinstance(smoke, SmokeFacts):
+        return None
+    inside = smoke.inside if isinstance(smoke.inside, SmokeRun) else None
+    return {
+        "gpus": list(smoke.gpus),
+        "outside": not smoke.outside.failed,
+        "inside": None if inside is None else not inside.failed,
+        "breaks": list(smoke.breaks),
+        "seconds": round(smoke.seconds, 3),
+    }
 
 
 def live_values(services: Sequence[Live]) -> list[dict[str, object]]:

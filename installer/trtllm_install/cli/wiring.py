@@ -25,6 +25,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         simulate=arguments.simulate,
         accept=tuple(arguments.accept),
         start=not getattr(arguments, "no_start", False),
+        smoke=getattr(arguments, "smoke", False),
         on_conflict=getattr(arguments, "on_conflict", "keep"),
         timeout_s=getattr(arguments, "timeout", 3600.0),
     )

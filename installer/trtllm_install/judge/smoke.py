@@ -8,6 +8,11 @@ from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
+# Properties that an empty value lifts, and those with a word of their own; the rest is yes or no.
+_LISTS: Final = frozenset(
+    {"RestrictAddressFamilies", "SystemCallFilter", "SystemCallArchitectures", "BindReadOnlyPaths"}
+)
+_LIFTED: Final = {"DevicePolicy": "auto", "CapabilityBoundingSet": "~", "UMask": "0022"}
 # cuGetErrorName -> what helps
 _REMEDIES: Final = {
     "CUDA_ERROR_OUT_OF_MEMORY": "nvidia-smi shows who holds the memory: stop it, or try later",
@@ -67,11 +72,20 @@ def _untried(subject: str, reason: str) -> Finding:
 
 
 def _without(breaks: tuple[str, ...]) -> str:
-    """Return how the operator lifts a property: a drop-in, which is theirs and stays."""
-    if any(b.startswith(("User=", "Group=")) for b in breaks):
-        return "ls -l /dev/nvidia* (user trtllm has to be able to read and write them)"
-    lines = " ".join(dict.fromkeys(b.partition("=")[0] + "=" for b in breaks))
-    return f"sudo systemctl edit trtllm-NAME.service, and lift it under [Service]: {lines}"
+    """Return how the operator lifts properties: in a drop-in, which is theirs and stays."""
+    if any(b.startswith("User=") for b in breaks):
+        return "ls -l /dev/nvidia* (the service user has to be able to read and write them)"
+    lines = ", ".join(_lifted(b.partition("=")[0]) for b in breaks)
+    return f"sudo systemctl edit trtllm-NAME.service, and under [Service] write: {lines}"
+
+
+def _lifted(key: str) -> str:
+    """Return a key with the value that forbids nothing."""
+    if key.startswith("Limit"):
+        return f"{key}=infinity"
+    if key in _LISTS:
+        return f"{key}="
+    return f"{key}={_LIFTED.get(key, 'no')}"
 
 
 def _subject(facts: Facts, run: SmokeRun) -> str:

@@ -26,7 +26,7 @@ _READ_WRITE: Final = 6
 def probe_platform(host: Host) -> GpuPlatform:
     """Return what there is; a part that cannot be read is Unknown, empty or None by itself."""
     module, is_open = kernel_module(host)
-    gpus, switches = _bus(host)
+    gpus, switches = probe_bus(host)
     return GpuPlatform(
         product=_text(host, PRODUCT).strip(),
         on_bus=gpus,
@@ -47,7 +47,7 @@ def kernel_module(host: Host) -> tuple[str, bool | None]:
     return stated[2], "open kernel module" in stated[1].lower()
 
 
-def _bus(host: Host) -> tuple[tuple[str, ...] | Unknown, int]:
+def probe_bus(host: Host) -> tuple[tuple[str, ...] | Unknown, int]:
     """Return the addresses of NVIDIA's GPUs, and how many NVSwitches there are."""
     gpus: list[str] = []
     switches = 0

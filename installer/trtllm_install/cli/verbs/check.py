@@ -3,20 +3,27 @@
 import argparse
 
 from trtllm_install.app.observe import look_at
+from trtllm_install.app.smoke import smoke_sentence, with_smoke
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.plain import SilentReporter
-from trtllm_install.cli.present import counted, finding_lines, finding_values
+from trtllm_install.cli.present import counted, finding_lines, finding_values, smoke_values
 from trtllm_install.cli.wiring import HOST, options_of
 from trtllm_install.model.errors import ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Say every reason why the models would not run here; changes nothing."""
-    judged = look_at(HOST, options_of(arguments), SilentReporter())
+    options = options_of(arguments)
+    judged = look_at(HOST, options, SilentReporter())
+    if options.smoke:
+        judged = with_smoke(HOST, judged, options)
+        envelope.add({"smoke": smoke_values(judged.facts.smoke)})
     wanted = judged.wanted.installation
     envelope.add({"profile": wanted.profile, "findings": finding_values(judged.findings)})
     for line in finding_lines(judged.findings):
         envelope.say(line)
+    if options.smoke:
+        envelope.say(smoke_sentence(judged.facts))
     errors = judged.errors
     verdict = f"cannot run: {counted(len(errors), 'error')}" if errors else "can run here"
     envelope.say(f"profile {wanted.profile} {verdict}")
