@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from trtllm_install.model import layout
 from trtllm_install.model.facts import Facts, GpuFacts, SmokeFacts, Unknown
 from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import Finding, found
@@ -30,7 +31,7 @@ _REMEDIES: Final = {
 }
 
 
-def check_smoke(facts: Facts, _: Installation) -> Iterator[Finding]:
+def check_smoke(facts: Facts, installation: Installation) -> Iterator[Finding]:
     """Find GPUs on which CUDA does not compute; nothing where it was not asked for."""
     smoke = facts.smoke
     if isinstance(smoke, Unknown):
@@ -55,7 +56,7 @@ def check_smoke(facts: Facts, _: Installation) -> Iterator[Finding]:
             what=f"{_told(smoke.inside)}; it passes "
             + (f"without {named}" if named else "outside the sandbox"),
             expected="the same inside and outside the sandbox",
-            remedy=_without(smoke.breaks)
+            remedy=_without(smoke.breaks, installation)
             if smoke.breaks
             else "trtllm-install check --smoke once more, and report it with this text",
         )
@@ -71,12 +72,13 @@ def _untried(subject: str, reason: str) -> Finding:
     )
 
 
-def _without(breaks: tuple[str, ...]) -> str:
+def _without(breaks: tuple[str, ...], installation: Installation) -> str:
     """Return how the operator lifts properties: in a drop-in, which is theirs and stays."""
     if any(b.startswith("User=") for b in breaks):
         return "ls -l /dev/nvidia* (the service user has to be able to read and write them)"
     lines = ", ".join(_lifted(b.partition("=")[0]) for b in breaks)
-    return f"sudo systemctl edit trtllm-NAME.service, and under [Service] write: {lines}"
+    units = " ".join(layout.unit(instance.name) for instance in installation.instances)
+    return f"sudo systemctl edit {units}, and under [Service] write: {lines}"
 
 
 def _lifted(key: str) -> str:

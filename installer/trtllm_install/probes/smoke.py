@@ -20,6 +20,7 @@ LIMIT_S: Final = 40
 NARROW_LIMIT_S: Final = 15
 MOST_CULPRITS: Final = 3
 _GRACE_S: Final = 10.0
+_NAMED: Final = "--description=CUDA smoke test of trtllm-install"
 _ALARM: Final = ("14", "ALRM")
 
 Group = tuple[str, ...]
@@ -118,7 +119,7 @@ def _narrowed(
 def _transient_unit(groups: Sequence[Group]) -> tuple[str, ...]:
     properties = [word for group in groups for text in group for word in ("-p", text)]
     limit = ("-p", f"RuntimeMaxSec={LIMIT_S + 5}")
-    run = ("systemd-run", "--pipe", "--wait", "--collect", "--service-type=exec")
+    run = ("systemd-run", "--pipe", "--wait", "--collect", "--service-type=exec", _NAMED)
     return (*run, *limit, *properties, "--")
 
 
