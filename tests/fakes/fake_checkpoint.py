@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from fakes.fake_host import FakeHost
 
@@ -24,16 +25,27 @@ def shard(names: Sequence[str], *, each: int = 16) -> bytes:
 
 def add_checkpoint(host: FakeHost, folder: str, *, owner: str = "me") -> None:
     """Put a complete NVFP4 checkpoint of two shards there."""
+    host.add_directory(folder, owner=owner, group=owner)
+    for name, content in checkpoint().items():
+        host.add_file(f"{folder}/{name}", content, owner=owner, group=owner)
+
+
+def write_checkpoint(folder: Path) -> None:
+    """Write the same into a real folder, which is made."""
+    folder.mkdir(parents=True)
+    for name, content in checkpoint().items():
+        (folder / name).write_bytes(content)
+
+
+def checkpoint() -> dict[str, bytes]:
+    """Return the files of a complete NVFP4 checkpoint of two shards."""
     config = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
     index = {"weight_map": {"a": SHARDS[0], "b": SHARDS[0], "c": SHARDS[1]}}
-    host.add_directory(folder, owner=owner, group=owner)
-    files: dict[str, bytes | str] = {
-        "config.json": json.dumps(config),
-        "hf_quant_config.json": json.dumps(MODELOPT),
-        "tokenizer.json": "{}",
-        "model.safetensors.index.json": json.dumps(index),
+    return {
+        "config.json": json.dumps(config).encode(),
+        "hf_quant_config.json": json.dumps(MODELOPT).encode(),
+        "tokenizer.json": b"{}",
+        "model.safetensors.index.json": json.dumps(index).encode(),
         SHARDS[0]: shard(["a", "b"]),
         SHARDS[1]: shard(["c"]),
     }
-    for name, content in files.items():
-        host.add_file(f"{folder}/{name}", content, owner=owner, group=owner)

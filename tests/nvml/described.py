@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fakes.fake_checkpoint import MODELOPT, SHARDS, shard
+from fakes.fake_checkpoint import write_checkpoint
 from nvml.library import HERE, rendered
 from trtllm_install.host.local import LocalHost
 from trtllm_install.host.protocol import Completed, Entry
@@ -121,20 +121,3 @@ class DescribedHost(LocalHost):
     def monotonic(self) -> float:
         """Return the clock, with the waiting that was cut short."""
         return super().monotonic() + self._waited
-
-
-def write_checkpoint(folder: Path) -> None:
-    """Write a complete small NVFP4 checkpoint of two shards."""
-    config = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
-    index = {"weight_map": {"a": SHARDS[0], "b": SHARDS[0], "c": SHARDS[1]}}
-    files = {
-        "config.json": json.dumps(config).encode(),
-        "hf_quant_config.json": json.dumps(MODELOPT).encode(),
-        "tokenizer.json": b"{}",
-        "model.safetensors.index.json": json.dumps(index).encode(),
-        SHARDS[0]: shard(["a", "b"]),
-        SHARDS[1]: shard(["c"]),
-    }
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from nvml.described import description, write_checkpoint
+from fakes.fake_checkpoint import write_checkpoint
+from nvml.described import description
 from nvml.library import build, rendered
 
 MODELS = "/srv/models"

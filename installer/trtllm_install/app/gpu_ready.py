@@ -7,14 +7,13 @@ from trtllm_install.probes.gpu import probe_gpus
 from trtllm_install.probes.gpu_platform import probe_bus
 
 _WITHIN_S = 120.0
-_FABRIC_PENDING = frozenset({"not-started", "in-progress"})
 
 
 def await_gpus(host: Host, *, simulate: bool) -> str:
     """Return a sentence about the GPUs once they can be used; raises GateFailed after 2 minutes.
 
-    Usable is: NVML counts a GPU, the nodes of nvidia-uvm are made, and on a host with
-    NVSwitch the fabric is up. modprobe and nvidia-modprobe are tried again each time
+    Usable is: NVML counts a GPU, the nodes of nvidia-uvm are made, and an NVLink fabric
+    that has begun to come up is up. modprobe and nvidia-modprobe are tried again each time
     round: at boot nvidia_uvm may be asked for before nvidia and fail with ENOMEM (nixpkgs
     issue 334180).
     """
@@ -65,7 +64,8 @@ def _what_lacks(facts: GpuFacts | DriverProblem | Unknown, *, fabric: bool) -> s
     if not facts.gpus:
         lost = ", ".join(f"GPU {gpu.index}: {gpu.detail}" for gpu in facts.lost)
         return lost or "the driver shows no GPU"
-    pending = [str(g.index) for g in facts.gpus if g.health.fabric in _FABRIC_PENDING]
-    if fabric and pending:
+    begun = {"not-started", "in-progress"} if fabric else {"in-progress"}
+    pending = [str(g.index) for g in facts.gpus if g.health.fabric in begun]
+    if pending:
         return f"the NVLink fabric of GPU {', '.join(pending)} is not up"
     return ""

@@ -108,7 +108,8 @@ def check_fabric(facts: Facts, installation: Installation) -> Iterator[Finding]:
     switches = facts.platform.switches if facts.platform else 0
     for gpu in used_gpus(facts, installation):
         state = gpu.health.fabric
-        # Without NVSwitch the fabric never starts, and nothing is missed.
+        # Without NVSwitch the fabric never starts, and nothing is missed. The other way round
+        # says nothing: two H200 in a virtual machine had no switch on the bus, and a fabric.
         if state is None or state == "completed" or (state == "not-started" and not switches):
             continue
         yield found(

@@ -45,10 +45,13 @@ def test_nodes_are_made_until_the_driver_counts_a_gpu() -> None:
     ] * 3
 
 
-def test_fabric_is_waited_for_only_where_there_is_a_switch() -> None:
-    starting = answer(fabric={"state": 2, "status": 0})
-    alone = host(starting)
-    assert "NVIDIA B200" in await_gpus(alone, simulate=False)
+def test_fabric_that_begins_is_waited_for_and_one_that_does_not_only_with_a_switch() -> None:
+    beginning = host(answer(fabric={"state": 2, "status": 0}), answer())
+    before = beginning.now
+    assert "NVIDIA B200" in await_gpus(beginning, simulate=False)
+    assert beginning.now == before + 1
+    starting = answer(fabric={"state": 1, "status": 0})
+    assert "NVIDIA B200" in await_gpus(host(starting), simulate=False)
     switched = host(starting, starting, answer())
     switched.add_file("/sys/bus/pci/devices/0000:05:00.0/vendor", "0x10de\n")
     switched.add_file("/sys/bus/pci/devices/0000:05:00.0/class", "0x068000\n")
