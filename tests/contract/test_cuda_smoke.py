@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nvml.library import build
+from nvml.compiled import build
 from trtllm_install.host.local import LocalHost
 from trtllm_install.host.protocol import Completed
 from trtllm_install.model.facts import SmokeFacts

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from nvml.compiled import build
 from nvml.described import NAMES, DescribedHost, description
 from nvml.golden_answers import GOLDEN, answer_of, text_of
-from nvml.library import build
 from trtllm_install.model.catalogue.gpu_state import KINDS
 from trtllm_install.model.facts import GpuFacts, GpuMemory
 from trtllm_install.probes.gpu import probe_gpus

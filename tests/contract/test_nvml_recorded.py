@@ -9,7 +9,7 @@ import pytest
 
 from fakes.fake_host import FakeHost
 from fakes.healthy import FACTS, INSTALLATION
-from nvml.library import HERE
+from nvml.compiled import HERE
 from trtllm_install.judge.gpu_budget import GpuBudget, budget
 from trtllm_install.judge.judge import judge
 from trtllm_install.model.facts import GpuFacts

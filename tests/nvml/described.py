@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.fake_checkpoint import write_checkpoint
-from nvml.library import HERE, rendered
+from nvml.compiled import HERE, rendered
 from trtllm_install.host.local import LocalHost
 from trtllm_install.host.protocol import Completed, Entry
 from trtllm_install.probes.gpu import CHILD

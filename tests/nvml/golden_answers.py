@@ -11,8 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from nvml.compiled import HERE, build
 from nvml.described import NAMES, WEIGHTS, DescribedHost, description
-from nvml.library import HERE, build
 from trtllm_install.cli import main as cli
 from trtllm_install.cli.verbs import check
 from trtllm_install.model.catalogue import AREA_OF

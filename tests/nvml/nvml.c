@@ -1,8 +1,9 @@
 /* libnvidia-ml.so.1 for tests: answers as a described host would.
  *
- * The description is flat text, one "key value" a line, in the file that NVML_TEST_HOST names,
- * else /etc/nvml-test-host; keys of a GPU begin with "gpuN.". The value "!15" is the error 15, "hang" never
- * returns, and what is not described is not supported. library.py writes it from JSON.
+ * The description is flat text, one "key value" a line, in the file that NVML_TEST_HOST
+ * names, else /etc/nvml-test-host; keys of a GPU begin with "gpuN.". The value "!15" is the
+ * error 15, "hang" never returns, and what is not described is not supported. compiled.py
+ * writes it from JSON.
  * Structures are those of nvml.h, so that pynvml reads them through its own ctypes.
  */
 #include <stdio.h>

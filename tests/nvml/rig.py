@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from fakes.fake_checkpoint import write_checkpoint
+from nvml.compiled import build, rendered
 from nvml.described import description
-from nvml.library import build, rendered
 
 MODELS = "/srv/models"
 _MODEL = "nvidia/Qwen3-30B-A3B-FP4"

@@ -27,7 +27,7 @@ from trtllm_install.app.reporter import Live
 from trtllm_install.apply.journal import Journal
 from trtllm_install.cli import arguments
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.present import change_values, finding_values, live_values
+from trtllm_install.cli.present import change_values, finding_values, live_values, smoke_values
 from trtllm_install.config import schemas
 from trtllm_install.config.engine import engine_config_problems
 from trtllm_install.config.profile import parse_profile, parse_site
@@ -36,6 +36,8 @@ from trtllm_install.model import errors, layout
 from trtllm_install.model.contract import parse_contract
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.errors import ExitCode, InstallError
+from trtllm_install.model.facts import SmokeFacts
+from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import found
 from trtllm_install.model.tree import Action, Change
 
@@ -378,9 +380,10 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     change = Change(action=Action.CREATE, kind="file", path="/x", reason="new")
     live = Live(name="qwen", state="absent", status="not started")
     printed = {
-        "The document": envelope_keys() | {"pending", "log"},
+        "The document": envelope_keys() | {"pending", "log", "smoke"},
         "A finding": set(finding_values([found("gpu-lost", "GPU 0", what="x")])[0]),
         "A change": set(change_values([change])[0]),
+        "A smoke test": set(smoke_values(SmokeFacts(gpus=(), outside=SmokeRun())) or {}),
         "An instance": set(live_values([live])[0]),
     }
     for heading, keys in printed.items():
