@@ -45,7 +45,7 @@ def try_cuda_first(
     starting = any(change.name in models for change in plan.starting)
     if not starting or judged.wanted.installation.simulate:
         return judged
-    reporter.phase("try CUDA as the units will use it")
+    reporter.phase("try CUDA as the services will use it")
     tried = with_smoke(host, judged, options)
     reporter.findings([f for f in tried.findings if f not in judged.findings])
     refuse_errors(tried)
@@ -64,10 +64,12 @@ def smoke_sentence(facts: Facts) -> str:
     if smoke.outside.failed:
         return f"CUDA does not work on {count} ({smoke.seconds:.1f} s)"
     if not smoke.inside or isinstance(smoke.inside, Unknown):
-        return f"CUDA works on {count}, outside the units' sandbox ({smoke.seconds:.1f} s)"
+        return (
+            f"CUDA works on {count}, and was not tried as services run it ({smoke.seconds:.1f} s)"
+        )
     if smoke.inside.failed:
-        return f"CUDA works on {count}, and not in the units' sandbox ({smoke.seconds:.1f} s)"
-    return f"CUDA works on {count}, in the units' sandbox ({smoke.seconds:.1f} s)"
+        return f"CUDA works on {count}, and not as services run it ({smoke.seconds:.1f} s)"
+    return f"CUDA works on {count}, also as services run it ({smoke.seconds:.1f} s)"
 
 
 def _tried(

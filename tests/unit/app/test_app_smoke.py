@@ -64,7 +64,7 @@ def test_kernel_runs_by_itself_and_as_nobody_while_there_is_no_service_user() ->
     assert "User=nobody" in unit
     assert "User=trtllm" not in unit
     assert "ProtectSystem=strict" in unit
-    assert "in the units' sandbox" in smoke_sentence(tried.facts)
+    assert "also as services run it" in smoke_sentence(tried.facts)
     assert not [f for f in tried.findings if f.code.startswith("cuda-s")]
 
 
@@ -111,7 +111,7 @@ def test_slices_and_callers_without_root_are_told_and_not_taken_for_well() -> No
     user.root = False
     tried = with_smoke(user, judged(user), OPTIONS)
     assert "only root" in _untried(tried)
-    assert "outside the units' sandbox" in smoke_sentence(tried.facts)
+    assert "was not tried as services run it" in smoke_sentence(tried.facts)
 
 
 def _untried(found: Judged) -> str:
