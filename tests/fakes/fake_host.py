@@ -6,7 +6,7 @@ tree must still be consistent.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from fakes.fake_tree import FakeTree, KilledError, Node, normal
@@ -185,6 +185,10 @@ class FakeHost(FakeTree):
             else:
                 self.remove(inner)
         self.remove(path)
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """Shield from nothing: no signal reaches a fake."""
+        return nullcontext()
 
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold a lock, or raise Locked naming who does."""

@@ -81,6 +81,7 @@ class FakeSystemd:
     attempts: dict[str, int] = field(default_factory=dict)
     ends: dict[str, dict[str, object]] = field(default_factory=dict)  # how each ended last
     served_generation: str = ""
+    enabled: bool = False
     _next_pid: int = 100
 
     def __post_init__(self) -> None:
@@ -171,9 +172,15 @@ class FakeSystemd:
         out = ""
         if verb == "is-active":
             out = "".join(f"{self._is_active(u)}\n" for u in units)
+        elif verb == "is-enabled":
+            out = "enabled\n" if self.enabled else "disabled\n"
+        elif verb in {"enable", "disable"}:
+            self.enabled = verb == "enable"
         elif verb in {"start", "stop", "restart", "reload"}:
+            alone = "--job-mode=ignore-dependencies" in argv
             for unit in units:
-                self._order(verb, unit)
+                if not (alone and unit == layout.TARGET):
+                    self._order(verb, unit)
         elif verb == "--version":
             out = "systemd 252 (252.39-1~deb12u1)\n"
         return Completed(argv=argv, code=0, stdout=out, stderr="")

@@ -31,7 +31,8 @@ class Node:
     content: bytes = b""
     size: int | None = None
     target: str = ""
-    touched: int = 0  # serial of the last change: a stand-in for mtime and inode
+    touched: int = 0  # serial of the last change: a stand-in for the inode
+    mtime_ns: int = 0
 
     @property
     def length(self) -> int:
@@ -101,6 +102,21 @@ class FakeTree:
             if path == below or path.startswith(below.rstrip("/") + "/")
         }
 
+    def snapshot(self, *below: str) -> dict[str, tuple[object, ...]]:
+        """Return all that an undo must bring back: of files and links the mtime as well."""
+        return {
+            path: (
+                n.kind,
+                n.mode,
+                n.owner,
+                n.group,
+                n.target if n.kind == "link" else n.content,
+                0 if n.kind == "directory" else n.mtime_ns,
+            )
+            for path, n in sorted(self.nodes.items())
+            if not below or any(path == b or path.startswith(f"{b}/") for b in below)
+        }
+
     def serials(self) -> dict[str, int]:
         """Return path -> serial of its last change; equal means that nothing was touched."""
         return {path: n.touched for path, n in self.nodes.items()}
@@ -136,7 +152,9 @@ class FakeTree:
         node = self._node(real, "look at")
         if node is None:
             return None
-        same = {k: getattr(node, k) for k in ("kind", "mode", "owner", "group", "target")}
+        same = {
+            k: getattr(node, k) for k in ("kind", "mode", "owner", "group", "mtime_ns", "target")
+        }
         return Entry(size=node.length, **same)
 
     def resolve(self, path: str) -> str:
@@ -166,30 +184,59 @@ class FakeTree:
         return None
 
     # Host: writing -----------------------------------------------------------
-    def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+    def write(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        mode: int,
+        owner: str,
+        group: str = "",
+        mtime_ns: int | None = None,
+    ) -> None:
         """Replace a file; a link there is replaced, not followed (it is a rename)."""
         real = self._place(path)
         with self._changing("write", real):
             self._refuse_folder(real)
             self.nodes[real] = Node(
-                kind="file", mode=mode, owner=owner, group=owner, content=content
+                kind="file",
+                mode=mode,
+                owner=owner,
+                group=group or owner,
+                content=content,
+                mtime_ns=self._time() if mtime_ns is None else mtime_ns,
             )
 
-    def make_directory(self, path: str, *, mode: int, owner: str) -> None:
+    def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """Make one folder; the one above must be there."""
         real = self._place(path)
         with self._changing("make_directory", real):
             old = self.nodes.get(real)
             if old is not None and old.kind != "directory":
                 raise _refused("make folder", path, f"a {old.kind} is in its place")
-            self.nodes[real] = Node(kind="directory", mode=mode, owner=owner, group=owner)
+            self.nodes[real] = Node(kind="directory", mode=mode, owner=owner, group=group or owner)
 
-    def make_link(self, path: str, target: str) -> None:
+    def make_link(
+        self,
+        path: str,
+        target: str,
+        *,
+        owner: str = "root",
+        group: str = "",
+        mtime_ns: int | None = None,
+    ) -> None:
         """Make or replace a symbolic link."""
         real = self._place(path)
         with self._changing("make_link", real):
             self._refuse_folder(real)
-            self.nodes[real] = Node(kind="link", mode=0o777, target=target)
+            self.nodes[real] = Node(
+                kind="link",
+                mode=0o777,
+                owner=owner,
+                group=group or owner,
+                target=target,
+                mtime_ns=self._time() if mtime_ns is None else mtime_ns,
+            )
 
     def remove(self, path: str) -> None:
         """Remove a file, a link or an empty folder; absent is fine and no change."""
@@ -202,6 +249,10 @@ class FakeTree:
             del self.nodes[real]
 
     # inside ------------------------------------------------------------------
+    def _time(self) -> int:
+        """Return a time of change that no other change has."""
+        return (1_700_000_000 + self._attempts) * 1_000_000_000
+
     def _refuse_folder(self, path: str) -> None:
         if path in self.nodes and self.nodes[path].kind == "directory":
             raise _refused("replace", path, "it is a folder")

@@ -1,62 +1,107 @@
-"""What is wanted against what is there: the plan, and carrying it out."""
+"""What is wanted against what is there: the plan, and carrying all of it out."""
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from trtllm_install import __version__
 from trtllm_install.app.desired import desired_tree, see_tree
+from trtllm_install.app.gate import await_serving
 from trtllm_install.app.observe import Judged
 from trtllm_install.app.options import Options
-from trtllm_install.app.prepare import Wanted
-from trtllm_install.app.prove import endpoint_url
-from trtllm_install.app.reporter import Reporter
-from trtllm_install.app.start import order
-from trtllm_install.apply.transaction import apply_all, recover
+from trtllm_install.app.prove import Proof, prove
+from trtllm_install.app.record import made_receipt, next_number, outline_of, record_changes
+from trtllm_install.app.reporter import Live, Reporter
+from trtllm_install.app.start import await_reload, order, start_services
+from trtllm_install.app.transact import all_or_nothing
+from trtllm_install.apply.transaction import Transaction
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.desired import Desired, content_digest
-from trtllm_install.model.errors import (
-    ApplyFailed,
-    EditsKept,
-    GateFailed,
-    Interrupted,
-)
-from trtllm_install.model.receipt import OwnedFile, Receipt
-from trtllm_install.model.tree import Action, Fingerprint, Plan, ServiceAction, ServiceChange, Tree
-from trtllm_install.plan.files import offered_files
+from trtllm_install.model.desired import Desired
+from trtllm_install.model.errors import EditsKept
+from trtllm_install.model.receipt import Receipt
+from trtllm_install.model.tree import Plan, Tree
+from trtllm_install.plan.obstacles import refuse_obstacles
 from trtllm_install.plan.services import fingerprints, plan_services
 from trtllm_install.plan.tree import plan_tree
-from trtllm_install.receipts.store import receipt_change, write_receipt
+from trtllm_install.receipts.generations import tree_digest
 from trtllm_install.supervisors.protocol import Supervisor
+
+OnConflict = Literal["keep", "replace", "fail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A plan together with everything it was made from."""
+    """From one installed whole to the next: a plan with everything it was made from."""
 
-    wanted: Wanted
+    outline: Receipt  # what is known of the new whole before it is made; generation 0: a new one
     desired: Desired
     tree: Tree
-    receipt: Receipt | None
+    receipt: Receipt | None  # of the old one
     plan: Plan
 
+    @property
+    def touchable(self) -> tuple[str, ...]:
+        """Every service that the step may touch, in start order."""
+        before = self.receipt.order if self.receipt else ()
+        return tuple(dict.fromkeys((*self.outline.order, *before)))
 
-def undo_what_was_cut_off(host: Host, reporter: Reporter) -> None:
-    """Undo the changes of a run that was killed; raises NotUndone when the machine refuses."""
-    if undone := recover(host):
-        reporter.note(f"a run that was cut off had begun {undone} changes; they are undone")
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the host is what is wanted, also by name."""
+        before = self.receipt.generation if self.receipt else 0
+        return not self.plan.count and self.outline.generation in {0, before}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How a step is carried out."""
+
+    verb: str
+    start: bool = True
+    keep_failed: bool = False  # leave what was installed when a service or a proof fails
+    timeout_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the services and the models came to; empty where nothing was started."""
+
+    services: tuple[Live, ...] = ()
+    proofs: tuple[Proof, ...] = ()
 
 
 def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Options) -> Step:
-    """Return what ``install`` will do; reads only. Raises EditsKept with --on-conflict fail."""
+    """Return what ``install`` will do; reads only. Raises as ``plan_towards`` does."""
     wanted, receipt = judged.wanted, judged.receipt
-    desired = desired_tree(wanted, judged.facts, receipt, options.engine_path)
-    tree = see_tree(host, desired, receipt)
-    changes = plan_tree(
-        desired, tree, receipt, "replace" if options.on_conflict == "replace" else "keep"
+    return plan_towards(
+        host,
+        supervisor,
+        outline_of(wanted.installation),
+        desired_tree(wanted, judged.facts, receipt, options.engine_path),
+        receipt,
+        on_conflict=options.on_conflict,
+        start=options.start,
     )
+
+
+def plan_towards(
+    host: Host,
+    supervisor: Supervisor,
+    outline: Receipt,
+    desired: Desired,
+    receipt: Receipt | None,
+    *,
+    on_conflict: OnConflict = "keep",
+    start: bool = True,
+) -> Step:
+    """Return the step from what is on the host to ``desired``; reads only.
+
+    Raises EditsKept with ``on_conflict`` fail, and ConfigError when something that is
+    neither ours nor an edit is in the way.
+    """
+    tree = see_tree(host, desired, receipt)
+    refuse_obstacles(desired, tree, receipt)
+    changes = plan_tree(desired, tree, receipt, "replace" if on_conflict == "replace" else "keep")
     kept = [change.path for change in changes if not change.writes]
-    if kept and options.on_conflict == "fail":
+    if kept and on_conflict == "fail":
         raise EditsKept(
             f"cannot go on: edited here: {', '.join(kept)}",
             hint="trtllm-install plan shows the differences; then --on-conflict keep or replace",
@@ -65,112 +110,71 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
     before = receipt.services if receipt else {}
     known = dict.fromkeys([*(s.name for s in desired.services), *before])
     running = supervisor.running(tuple(known))
-    if options.start:
+    if start:
         services = plan_services(desired, now, receipt, running)
     else:
         # What does not run will be started, by whomever, with what is written now.
         services = ()
         now = {name: before.get(name, new) if name in running else new for name, new in now.items()}
     plan = Plan(changes=changes, services=services, fingerprints=now)
-    return Step(wanted=wanted, desired=desired, tree=tree, receipt=receipt, plan=plan)
+    return Step(outline=outline, desired=desired, tree=tree, receipt=receipt, plan=plan)
 
 
-def carry_out(host: Host, supervisor: Supervisor, step: Step, reporter: Reporter) -> None:
-    """Stop what is no longer wanted, then write the files as one transaction.
+def carry_out(
+    host: Host, supervisor: Supervisor, step: Step, reporter: Reporter, how: How
+) -> Outcome:
+    """Make the step as one transaction, from the first stop to the last proof.
 
-    Raises ApplyFailed, Interrupted or NotUndone as ``apply_all`` does; services that
-    were stopped run again by then. Raises GateFailed when a stop is refused: then no
-    file has changed.
+    Returns with all of it done. Raises as ``all_or_nothing`` does, and then the host is
+    as it was. An empty plan only waits until everything serves, and undoes nothing.
     """
-    if not step.plan.count:
-        return
-    reporter.phase("apply the plan")
-    order(supervisor, step.plan.stopping, reporter)  # while its unit still has a name
-    written = receipt_change(host, replace(made_receipt(step), services=_still_running(step)))
-    try:
-        apply_all(host, (*step.plan.changes, written), told=reporter.change)
-    except (ApplyFailed, Interrupted):
-        _start_again(supervisor, step.plan.stopping, reporter)
-        raise
+    if step.is_empty:
+        return Outcome(services=_await_all(host, supervisor, step, reporter, how))
+    with all_or_nothing(
+        host,
+        supervisor,
+        step.touchable,
+        reporter,
+        verb=how.verb,
+        keep_failed=how.keep_failed,
+    ) as transaction:
+        reporter.phase("apply the plan")
+        # While their units still have a name.
+        order(supervisor, step.plan.stopping, reporter, transaction.announce)
+        _write(host, step, transaction)
+        if not how.start:
+            return Outcome()
+        states = start_services(
+            host,
+            supervisor,
+            step.plan.starting,
+            step.outline.order,
+            reporter,
+            announce=transaction.announce,
+            timeout_s=how.timeout_s,
+        )
+        await_reload(host, step.plan, step.desired.generation)
+        reporter.phase("prove it with a completion from each model")
+        return Outcome(services=states, proofs=tuple(prove(host, step.outline, reporter)))
 
 
-def _start_again(
-    supervisor: Supervisor, stopped: Sequence[ServiceChange], reporter: Reporter
-) -> None:
-    """Their files are back, and so are they; a refusal must not hide what went wrong before."""
-    again = [
-        ServiceChange(action=ServiceAction.START, name=c.name, reason="as it was") for c in stopped
-    ]
-    with suppress(GateFailed):
-        order(supervisor, again, reporter)
+def _write(host: Host, step: Step, transaction: Transaction) -> None:
+    """Files, then the record of them: whoever asks while services start finds a receipt."""
+    tree = tree_digest(step.desired)
+    number = step.outline.generation or next_number(host, step.receipt, tree)
+    new = replace(step.outline, generation=number, tree=tree)
+    receipt = made_receipt(new, step.desired, step.receipt, step.plan)
+    for change in step.plan.changes:
+        transaction.make(change)
+    for change in record_changes(host, receipt, step.desired):
+        transaction.make(change)
 
 
-def note_begun(host: Host, step: Step, names: Sequence[str]) -> None:
-    """Record in the receipt that these services now run with what was written."""
-    if not step.plan.count:
-        return
-    fresh = {name: step.plan.fingerprints[name] for name in names}
-    write_receipt(host, replace(made_receipt(step), services=_still_running(step) | fresh))
-
-
-def _still_running(step: Step) -> dict[str, Fingerprint]:
-    """What services run with before any is begun anew: a crash must not make us forget it."""
-    before = step.receipt.services if step.receipt else {}
-    old = {c.name for c in step.plan.starting if c.action is not ServiceAction.START}
-    rest = {name: new for name, new in step.plan.fingerprints.items() if name not in old}
-    return rest | {name: before[name] for name in old if name in before}
-
-
-def made_receipt(step: Step) -> Receipt:
-    """Return the receipt of the host once the plan is carried out."""
-    before, desired = step.receipt, step.desired
-    created = [c for c in step.plan.changes if c.action is Action.CREATE]
-    removed = {c.path for c in step.plan.changes if c.action is Action.REMOVE}
-    directories = {c.path for c in created if c.kind == "directory"}
-    accounts = {c.path for c in created if c.kind == "account"}
-    installation = step.wanted.installation
-    return Receipt(
-        generation=(before.generation if before else 0) + 1,
-        profile=installation.profile,
-        supervisor=installation.supervisor,
-        simulate=installation.simulate,
-        weights_dir=installation.weights_dir,
-        tool_version=__version__,
-        endpoint=endpoint_url(installation),
-        models=tuple(instance.model for instance in installation.instances),
-        order=installation.services,
-        files={
-            **{f.path: OwnedFile(digest=f.digest, template=f.template) for f in desired.files},
-            **_offered(step),
-        },
-        directories=tuple(
-            sorted(directories.union(before.directories if before else ()) - removed)
-        ),
-        links={link.path: link.target for link in desired.links},
-        links_before=_links_before(step),
-        accounts=tuple(sorted(accounts.union(before.accounts if before else ()))),
-        services=step.plan.fingerprints,
-    )
-
-
-def _links_before(step: Step) -> dict[str, str]:
-    """Links of the operator that ours took the place of, remembered for the uninstall."""
-    before = step.receipt
-    known = dict(before.links_before) if before else {}
-    ours = before.links if before else {}
-    taken = {
-        change.path: change.old.target
-        for change in step.plan.changes
-        if change.kind == "link" and change.old and change.old.kind == "link"
-        if change.action is Action.REPLACE and change.path not in ours
-    }
-    wanted = {link.path for link in step.desired.links}
-    return {path: target for path, target in (known | taken).items() if path in wanted}
-
-
-def _offered(step: Step) -> dict[str, OwnedFile]:
-    """Files laid beside an edited one are ours too, and go when they are no longer needed."""
-    return {
-        path: OwnedFile(digest=content_digest(content), template="beside an edited file")
-        for path, content in offered_files(step.plan.changes).items()
-    }
+def _await_all(
+    host: Host, supervisor: Supervisor, step: Step, reporter: Reporter, how: How
+) -> tuple[Live, ...]:
+    if not how.start:
+        return ()
+    reporter.phase("wait until everything serves")
+    names = step.outline.order
+    return await_serving(host, supervisor, names, reporter, timeout_s=how.timeout_s, replaced={})

@@ -4,11 +4,12 @@ from posixpath import dirname
 
 from trtllm_install.app.prepare import Wanted
 from trtllm_install.host.protocol import Host
+from trtllm_install.host.seeing import see
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, File
 from trtllm_install.model.facts import Facts, ProxyBinary, SystemFacts, WeightsFacts
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.model.tree import Seen, Tree
+from trtllm_install.model.tree import Tree
 from trtllm_install.plan.files import NEW_SUFFIX
 from trtllm_install.render.tree import Surroundings, render_tree
 from trtllm_install.simulator.program import engine_program
@@ -50,24 +51,10 @@ def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:
     if receipt:
         paths |= {*receipt.files, *receipt.links, *receipt.directories}
         accounts |= set(receipt.accounts)
-    seen = {path: found for path in paths if (found := _see(host, path))}
+    seen = {path: found for path in paths if (found := see(host, path))}
     return Tree(
         paths=seen,
         accounts=frozenset(name for name in accounts if host.account_exists(name)),
-    )
-
-
-def _see(host: Host, path: str) -> Seen | None:
-    entry = host.look(path)
-    if entry is None:
-        return None
-    content = (host.read(path) or b"") if entry.kind == "file" else b""
-    return Seen(
-        kind=entry.kind,
-        mode=entry.mode,
-        owner=entry.owner,
-        content=content,
-        target=entry.target,
     )
 
 

@@ -76,8 +76,9 @@ def _hopeless(live: Live, gone_s: float, supervisor: Supervisor) -> str:
 def _failed(supervisor: Supervisor, live: Live, reason: str) -> GateFailed:
     tail = supervisor.log(live.name, lines=15).rstrip()
     shown = "\n".join(f"  | {line}" for line in tail.splitlines())
-    log = f"\nlast lines of {live.name}:\n{shown}" if shown else ""
+    command = " ".join(supervisor.log_command(live.name))
+    log = f"\nlast lines of {live.name}; the log stays: {command}\n{shown}" if shown else ""
+    words = "" if reason in {live.state, live.status} else f", {live.status}"
     return GateFailed(
-        f"cannot bring up {live.name}: {reason}{log}",
-        hint=" ".join(supervisor.log_command(live.name)),
+        f"cannot bring up {live.name} ({live.state}{words}): {reason}{log}", hint=command
     )

@@ -1,26 +1,17 @@
 """Observe, judge, plan, apply, start, prove."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from trtllm_install.app.converge import (
-    Step,
-    carry_out,
-    note_begun,
-    plan_step,
-    undo_what_was_cut_off,
-)
+from trtllm_install.app.converge import How, Outcome, Step, carry_out, plan_step
 from trtllm_install.app.observe import Judged, look_at, refuse_errors
 from trtllm_install.app.options import Options
-from trtllm_install.app.prove import Proof, prove
-from trtllm_install.app.reporter import Live, Reporter
+from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.smoke import try_cuda_first
-from trtllm_install.app.start import await_reload, start_services
+from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
-from trtllm_install.model.errors import Interrupted, NeedsRoot
+from trtllm_install.model.errors import NeedsRoot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +20,15 @@ class Installed:
 
     judged: Judged
     step: Step
-    services: tuple[Live, ...] = ()
-    proofs: tuple[Proof, ...] = ()
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 def install(host: Host, options: Options, reporter: Reporter) -> Installed:
     """Make the host what is wanted, and prove it.
 
-    Raises NeedsRoot, Locked, ConfigError or PreflightFailed with nothing changed,
-    ApplyFailed or Interrupted with every change undone, NotUndone, or GateFailed or
-    Interrupted (``installed``) with everything installed.
+    Raises NeedsRoot, Locked, ConfigError, EditsKept or PreflightFailed with nothing
+    changed; ApplyFailed, GateFailed or Interrupted with everything undone (``installed``
+    says where it stays); NotUndone with the steps that are left.
     """
     if not host.is_root():
         raise NeedsRoot("cannot install: not root", hint="run the same command with sudo")
@@ -47,40 +37,15 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         judged = look_at(host, options, reporter)
         reporter.findings(judged.findings)
         refuse_errors(judged)
-        wanted = judged.wanted.installation
-        supervisor = supervisor_called(wanted.supervisor, host)
+        supervisor = supervisor_called(judged.wanted.installation.supervisor, host)
         step = plan_step(host, supervisor, judged, options)
         reporter.planned(step.plan)
         judged = try_cuda_first(host, judged, step.plan, options, reporter)
-        carry_out(host, supervisor, step, reporter)
-        if not options.start:
-            return Installed(judged=judged, step=step)
-        with _everything_installed():
-            states = start_services(
-                host,
-                supervisor,
-                step.plan,
-                wanted.services,
-                reporter,
-                begun=lambda names: note_begun(host, step, names),
-                timeout_s=options.timeout_s,
-            )
-            if not step.plan.count:
-                return Installed(judged=judged, step=step, services=states)
-            await_reload(host, step.plan, step.desired.generation)
-            reporter.phase("prove it with a completion from each model")
-            proofs = tuple(prove(host, wanted, reporter))
-        return Installed(judged=judged, step=step, services=states, proofs=proofs)
-
-
-@contextmanager
-def _everything_installed() -> Iterator[None]:
-    """Tell an interrupt from here on for what it is: the wait ends, and nothing else."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "interrupted: everything is installed, and the services go on starting",
-            hint="trtllm-install wait",
-            installed=True,
-        ) from None
+        how = How(
+            verb="install",
+            start=options.start,
+            keep_failed=not options.rollback,
+            timeout_s=options.timeout_s,
+        )
+        outcome = carry_out(host, supervisor, step, reporter, how)
+        return Installed(judged=judged, step=step, outcome=outcome)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from trtllm_install.app.gate import await_serving
 from trtllm_install.app.reporter import Live, Reporter
-from trtllm_install.app.services import read_live, supervisor_called
+from trtllm_install.app.services import make_run_folder, read_live, supervisor_called
+from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.config.reading import nearest
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -59,12 +60,18 @@ class Ordered:
     replaced: dict[str, int | None]
 
 
-def operate(host: Host, action: ServiceAction, names: tuple[str, ...]) -> Ordered:
-    """Start, stop or restart services, all when none is named. Raises Locked as install does."""
+def operate(
+    host: Host, action: ServiceAction, names: tuple[str, ...], reporter: Reporter
+) -> Ordered:
+    """Start, stop or restart services, all when none is named. Raises Locked as install does.
+
+    A run that was cut off is undone before; raises NotUndone when it cannot be.
+    """
     if not host.is_root():
         word = action.value
         raise NeedsRoot(f"cannot {word}: not root", hint=f"sudo trtllm-install {word}")
     with host.lock(layout.LOCK):
+        undo_what_was_cut_off(host, reporter)
         receipt = installed_receipt(host)
         chosen = chosen_services(receipt, names)
         supervisor = supervisor_called(receipt.supervisor, host)
@@ -74,8 +81,7 @@ def operate(host: Host, action: ServiceAction, names: tuple[str, ...]) -> Ordere
             supervisor.stop_all(chosen)
             return Ordered(services=chosen, replaced=replaced)
         if action is ServiceAction.START:
-            if host.look(layout.RUN) is None:  # gone with a reboot
-                host.make_directory(layout.RUN, mode=0o755, owner=layout.USER)
+            make_run_folder(host)
             if not names:
                 supervisor.activate()  # also what --no-start has left to do
         for name in chosen:

@@ -16,6 +16,7 @@ class Options:
     simulate: bool = False
     start: bool = True
     smoke: bool = False
+    rollback: bool = True  # undo everything when a service or a proof fails
     accept: tuple[str, ...] = ()
     on_conflict: Literal["keep", "replace", "fail"] = "keep"
     timeout_s: float = 3600.0

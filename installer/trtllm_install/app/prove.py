@@ -8,8 +8,10 @@ from trtllm_install.app.reporter import Reporter
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import GateFailed
 from trtllm_install.model.installation import Installation
+from trtllm_install.model.receipt import Receipt
 from trtllm_install.proxy.health import await_proxy_health
 
+PROXY = "proxy"
 _TIMEOUT_S = 120.0
 
 
@@ -29,14 +31,14 @@ def endpoint_url(installation: Installation) -> str:
     return f"http://{local}:{port}"
 
 
-def prove(host: Host, installation: Installation, reporter: Reporter) -> Iterator[Proof]:
+def prove(host: Host, installed: Receipt, reporter: Reporter) -> Iterator[Proof]:
     """Yield a proof for each model; raises GateFailed for the first that does not answer."""
-    base = endpoint_url(installation)
-    if installation.proxy:
+    base = installed.endpoint
+    if PROXY in installed.order:
         await_proxy_health(host, base)
-    for instance in installation.instances:
+    for name, model in zip(installed.order, installed.models, strict=False):
         request = {
-            "model": instance.model,
+            "model": model,
             "messages": [{"role": "user", "content": "Reply with one word."}],
             "max_tokens": 16,
         }
@@ -52,11 +54,11 @@ def prove(host: Host, installation: Installation, reporter: Reporter) -> Iterato
         if tokens < 1:
             shown = answer.body[:300].decode(errors="replace")
             raise GateFailed(
-                f"cannot prove {instance.model}: HTTP {answer.status}: {shown}",
-                hint=f"trtllm-install logs {instance.name}",
+                f"cannot prove {model}: HTTP {answer.status}: {shown}",
+                hint=f"trtllm-install logs {name}",
             )
-        reporter.note(f"{instance.model} answered with {tokens} tokens in {seconds:.2f} s")
-        yield Proof(model=instance.model, tokens=tokens, seconds=seconds)
+        reporter.note(f"{model} answered with {tokens} tokens in {seconds:.2f} s")
+        yield Proof(model=model, tokens=tokens, seconds=seconds)
 
 
 def _tokens(body: bytes) -> int:

@@ -16,6 +16,18 @@ def supervisor_called(name: str, host: Host) -> Supervisor:
     return Systemd(host) if name == "systemd" else Supervisord(host)
 
 
+def make_run_folder(host: Host) -> None:
+    """Make the folder of live states where a reboot took it."""
+    if host.look(layout.RUN) is None:
+        host.make_directory(layout.RUN, mode=0o755, owner=layout.USER)
+
+
+def told_in_words(names: Sequence[str]) -> str:
+    """Return "qwen", "qwen and proxy", "qwen, nemotron and proxy"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def read_live(host: Host, services: Sequence[str]) -> tuple[Live, ...]:
     """Return the live state of each service; one whose launcher is gone is "absent"."""
     return tuple(_live(host, name) for name in services)

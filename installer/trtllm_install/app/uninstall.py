@@ -1,19 +1,23 @@
 """Removes what the receipt owns, keeps weights and edits, says what stays."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from trtllm_install.app.converge import undo_what_was_cut_off
 from trtllm_install.app.desired import see_tree
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
-from trtllm_install.apply.transaction import apply_all
+from trtllm_install.app.transact import all_or_nothing
+from trtllm_install.app.undo import undo_what_was_cut_off
+from trtllm_install.apply.entries import Sweep
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.errors import NeedsRoot
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Change
+from trtllm_install.plan.obstacles import refuse_obstacles
 from trtllm_install.plan.tree import plan_removal
+from trtllm_install.receipts.generations import removals
 from trtllm_install.receipts.store import read_receipt, receipt_change
 
 
@@ -28,8 +32,10 @@ class Uninstalled:
 def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
     """Stop and remove everything of ours; twice is fine.
 
-    Weights, edited files and, without ``purge``, logs stay. Raises
-    NeedsRoot, Locked, and whatever ``apply_all`` raises; services are stopped by then.
+    Weights, edited files and, without ``purge``, logs stay. Caches, state and the
+    account go once everything else is removed, since nothing could bring them back.
+    Raises NeedsRoot, Locked or ConfigError with nothing changed, ApplyFailed or
+    Interrupted with everything undone, NotUndone with the steps that are left.
     """
     if not host.is_root():
         raise NeedsRoot("cannot uninstall: not root", hint="sudo trtllm-install uninstall")
@@ -38,34 +44,41 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         receipt = read_receipt(host)
         if receipt is None:
             return Uninstalled()
-        supervisor = supervisor_called(receipt.supervisor, host)
-        reporter.phase("stop everything")
-        supervisor.deactivate(receipt.order)
-        reporter.phase("remove what the receipt owns")
-        _empty_volatile(host, receipt, purge=purge)
-        changes = plan_removal(Desired(), see_tree(host, Desired(), receipt), receipt)
-        apply_all(host, (*changes, receipt_change(host, None)), told=reporter.change)
-        supervisor.forget()
-        if host.look(layout.LOGS):
-            # Its user is gone, and the next account with that number must not read them.
-            host.make_directory(layout.LOGS, mode=0o750, owner="root")
-        _remove_empty(host, receipt)
+        tree = see_tree(host, Desired(), receipt)
+        refuse_obstacles(Desired(), tree, receipt)
+        changes = plan_removal(Desired(), tree, receipt)
+        _carry_out(host, receipt, changes, reporter, purge=purge)
         left = [c.path for c in changes if c.kind != "account" and host.look(c.path)]
         return Uninstalled(removed=changes, left=tuple(sorted(left)))
 
 
-def _empty_volatile(host: Host, receipt: Receipt, *, purge: bool) -> None:
-    """Remove what services, also of earlier profiles, left; it can be made again, logs cannot."""
-    for folder in receipt.directories:
-        entry = host.look(folder)
+def _carry_out(
+    host: Host, receipt: Receipt, changes: tuple[Change, ...], reporter: Reporter, *, purge: bool
+) -> None:
+    supervisor = supervisor_called(receipt.supervisor, host)
+    with all_or_nothing(host, supervisor, receipt.order, reporter, verb="uninstall") as transaction:
+        reporter.phase("stop everything")
+        transaction.announce("deactivate")
+        supervisor.deactivate(receipt.order)
+        reporter.phase("remove what the receipt owns")
+        for change in (*changes, *removals(host), receipt_change(host, None)):
+            if change.kind in {"file", "link"}:
+                transaction.make(change)
+        supervisor.reread()
+        for sweep in _sweeps(host, receipt, purge=purge):
+            transaction.sweep_later(sweep)
+
+
+def _sweeps(host: Host, receipt: Receipt, *, purge: bool) -> Iterator[Sweep]:
+    """Yield what services, also of earlier profiles, left, then every folder and the account."""
+    for path in receipt.directories:
+        entry = host.look(path)
         theirs = entry and entry.kind == "directory" and entry.owner == layout.USER
-        if theirs and (purge or folder != layout.LOGS):
-            host.remove_tree(folder)
-
-
-def _remove_empty(host: Host, receipt: Receipt) -> None:
-    """Folders that held the receipt or the journal are empty only now."""
-    for folder in sorted(receipt.directories, reverse=True):
-        entry = host.look(folder)
-        if entry and entry.kind == "directory" and not host.names_in(folder):
-            host.remove(folder)
+        if theirs and (purge or path != layout.LOGS):
+            yield Sweep(what="contents", path=path)
+    for path in (layout.GENERATIONS, *sorted(receipt.directories, reverse=True)):
+        # The logs' user goes, and the next account with its number must not read them.
+        owner = "root" if path == layout.LOGS else ""
+        yield Sweep(what="folder", path=path, owner=owner)
+    for name in receipt.accounts:
+        yield Sweep(what="account", path=name)

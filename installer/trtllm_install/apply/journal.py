@@ -1,22 +1,45 @@
-"""Announced before it happens, fsynced: what undoes a change outlives any crash."""
+"""Announced before it happens, fsynced: what undoes a step outlives any crash."""
 
-import base64
-import json
-from dataclasses import asdict
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from trtllm_install.apply.entries import Entry, Opened, decode, encode, opened
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
-from trtllm_install.model.tree import Action, Change, Seen
+from trtllm_install.model.errors import HostError
+from trtllm_install.model.sealed import UnusableRecord
+from trtllm_install.model.tree import Change, Seen
 
 _COMMITTED = "committed"
+_ENTRY = re.compile(r"\d{4}\.json")
+
+
+class DamagedJournal(Exception):
+    """The journal cannot be followed; ``entries`` are those that can be read."""
+
+    def __init__(self, path: str, cause: UnusableRecord, entries: tuple["Numbered", ...]) -> None:
+        super().__init__(f"{path}: {cause}")
+        self.path = path
+        self.newer = cause.newer
+        self.entries = entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """An entry and where the old content that it speaks of lies."""
+
+    entry: Entry
+    old_at: str
 
 
 class Journal:
-    """The open transaction, one file per change, so that no write can tear another.
+    """The open transaction, one file per step, so that no write can tear another.
 
-    ``/var/lib/trtllm/journal/NNNN.json`` exists = the change was announced and may have
-    been made. ``committed`` exists = every change was made, and only the journal itself
-    is left to clear. No folder = no transaction is open.
+    ``/var/lib/trtllm/journal/NNNN.json`` exists = the step was announced and may have
+    been taken; ``NNNN.old`` beside it is the file that it replaces, as it was.
+    ``committed`` exists = every step was taken, and only what it sweeps and the journal
+    itself are left. No entry = no transaction is open.
     """
 
     def __init__(self, host: Host, folder: str = layout.JOURNAL) -> None:
@@ -24,44 +47,104 @@ class Journal:
         self._folder = folder
         self._count = 0
 
-    def announce(self, change: Change) -> None:
-        """Write down what undoes ``change``; raises HostError, and then nothing may be changed."""
+    def announce(self, entry: Entry) -> None:
+        """Write down a step; raises HostError, and then it must not be taken."""
         if self._count == 0:
             self._make_folder()
-        path = f"{self._folder}/{self._count:04d}.json"
-        self._host.write(path, _encode(change), mode=0o600, owner="root")
+        path = f"{self._folder}/{self._count:04d}"
+        if isinstance(entry, Change) and entry.old and entry.old.kind == "file":
+            self._keep(f"{path}.old", entry.old)
+        self._host.write(f"{path}.json", encode(entry), mode=0o600, owner="root")
         self._count += 1
 
     def commit(self) -> None:
-        """Make the transaction final: from here on nothing is undone any more."""
-        if self._count:
-            self._host.write(f"{self._folder}/{_COMMITTED}", b"", mode=0o600, owner="root")
+        """Make the transaction final: from here on nothing is undone any more.
 
-    def announced(self) -> tuple[Change, ...]:
-        """Return the changes of an open transaction, oldest first; none once committed."""
-        names = self._host.names_in(self._folder)
-        found: list[Change] = []
-        if _COMMITTED in names:
-            return ()
-        for name in names:
-            raw = self._host.read(f"{self._folder}/{name}")
-            if name.endswith(".json") and raw:
-                found.append(_decode(raw))
+        Raises HostError, and then it is not final.
+        """
+        mark = f"{self._folder}/{_COMMITTED}"
+        try:
+            self._host.write(mark, b"", mode=0o600, owner="root")
+        except HostError:
+            self._host.remove(mark)  # it may be there, and not be safe from a power cut
+            raise
+
+    def is_there(self) -> bool:
+        """Tell whether a transaction is open, or was not cleared; needs no root."""
+        return self._host.look(self._folder) is not None
+
+    def read(self) -> Opened | None:
+        """Return the transaction, None when none is open; raises DamagedJournal."""
+        numbered = self.numbered()
+        final = _COMMITTED in self._names()
+        try:
+            return opened((n.entry for n in numbered), final=final)
+        except UnusableRecord as error:
+            raise DamagedJournal(self._folder, error, numbered) from error
+
+    def numbered(self) -> tuple[Numbered, ...]:
+        """Return every entry, oldest first; raises DamagedJournal."""
+        found: list[Numbered] = []
+        for number, name in enumerate(self._entries()):
+            path = f"{self._folder}/{name}"
+            try:
+                found.append(self._read_entry(path, number))
+            except UnusableRecord as error:
+                rest = tuple(self._readable())
+                raise DamagedJournal(path, error, rest) from error
         return tuple(found)
 
-    def clear(self) -> None:
-        """Remove the journal, and the state folder when nothing else is in it.
+    def clear(self, *, found_state: bool = False) -> None:
+        """Remove the journal, and an empty state folder unless it was found.
 
-        Newest entry first, the mark of the commit last: a crash in here leaves either a
-        committed journal or the undoable beginning of one that is undone.
+        Newest entry first, what it speaks of after it, the mark of the commit last: a
+        crash in here leaves either a committed journal or the undoable beginning of one.
+        What a crash leaves of the folders themselves, the next call takes.
         """
-        names = self._host.names_in(self._folder)
-        for name in sorted(names, key=lambda n: (n != _COMMITTED, n), reverse=True):
+        for name in sorted(self._names(), key=_clearing_order):
             self._host.remove(f"{self._folder}/{name}")
-        for folder in (self._folder, layout.STATE):
+        for folder in (self._folder, *(() if found_state else (layout.STATE,))):
             if self._host.look(folder) and not self._host.names_in(folder):
                 self._host.remove(folder)
         self._count = 0
+
+    def _names(self) -> tuple[str, ...]:
+        """Names in the folder; one that is not root's own is no journal of ours."""
+        entry = self._host.look(self._folder)
+        if entry is None:
+            return ()
+        if entry.kind != "directory" or entry.owner != "root":
+            what = f"a {entry.kind} of {entry.owner}"
+            raise DamagedJournal(self._folder, UnusableRecord(f"it is {what}"), ())
+        return self._host.names_in(self._folder)
+
+    def _entries(self) -> list[str]:
+        return sorted(name for name in self._names() if _ENTRY.fullmatch(name))
+
+    def _readable(self) -> Iterator[Numbered]:
+        for name in self._entries():
+            try:
+                yield self._read_entry(f"{self._folder}/{name}", int(name[:4]))
+            except UnusableRecord:  # noqa: PERF203 (each on its own)
+                continue
+
+    def _read_entry(self, path: str, number: int) -> Numbered:
+        if not path.endswith(f"/{number:04d}.json"):
+            raise UnusableRecord(f"entry {number:04d} is missing before it")
+        old_at = f"{path.removesuffix('.json')}.old"
+        entry = decode(self._host.read(path) or b"", self._host.read(old_at))
+        return Numbered(entry=entry, old_at=old_at)
+
+    def _keep(self, path: str, old: Seen) -> None:
+        """As it was in every respect, so that `cp -a` puts it back when nothing else does."""
+        self._host.write(
+            path,
+            old.content,
+            mode=old.mode,
+            owner=old.owner,
+            group=old.group,
+            mtime_ns=old.mtime_ns,
+        )
 
     def _make_folder(self) -> None:
         """The state folder may be one of the changes; the journal needs it before them."""
@@ -71,30 +154,7 @@ class Journal:
                 self._host.make_directory(folder, mode=mode, owner="root")
 
 
-def _encode(change: Change) -> bytes:
-    old = asdict(change.old) if change.old else None
-    if change.old and old:
-        old["content"] = base64.b64encode(change.old.content).decode()
-    record = {
-        "action": change.action.value,
-        "kind": change.kind,
-        "path": change.path,
-        "target": change.target,
-        "old": old,
-    }
-    return (json.dumps(record) + "\n").encode()
-
-
-def _decode(raw: bytes) -> Change:
-    record = json.loads(raw)
-    old = record["old"]
-    if old:
-        old = Seen(**{**old, "content": base64.b64decode(old["content"])})
-    return Change(
-        action=Action(record["action"]),
-        kind=record["kind"],
-        path=record["path"],
-        target=record["target"],
-        reason="",
-        old=old,
-    )
+def _clearing_order(name: str) -> tuple[bool, int, bool]:
+    number = name[:4]
+    newest_first = -int(number) if number.isdigit() else -10_000
+    return (name == _COMMITTED, newest_first, name.endswith(".old"))

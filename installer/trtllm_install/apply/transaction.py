@@ -1,64 +1,68 @@
-"""All of it or none of it."""
+"""One run's steps: each is announced, then taken; a mark makes all of them final."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 
-from trtllm_install.apply.changes import apply_change, undo_change
+from trtllm_install.apply.changes import apply_change, refuse_what_moved, remove_account
+from trtllm_install.apply.entries import Begin, Opened, Order, Sweep
 from trtllm_install.apply.journal import Journal
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.errors import ApplyFailed, HostError, Interrupted, NotUndone
 from trtllm_install.model.tree import Change
 
 
-def apply_all(host: Host, changes: Sequence[Change], *, told: Callable[[Change], None]) -> None:
-    """Make every change, the receipt's among them; on any failure undo every one.
+class Transaction:
+    """From the first change to the proof. What it announced, ``undo`` in app/ takes back."""
 
-    Raises ApplyFailed (all undone), Interrupted (all undone) or NotUndone (its hint
-    lists what is left). After a crash, ``recover`` does the undoing.
+    def __init__(self, host: Host, begin: Begin, told: Callable[[Change], None]) -> None:
+        self._host = host
+        self._told = told
+        self._journal = Journal(host)
+        self.begin = begin
+        self.is_starting = False  # every change is made, and services begin
+        self._journal.announce(begin)
+
+    def make(self, change: Change) -> None:
+        """Make one change; raises HostError, also when the path is not as it was planned for."""
+        if not change.writes:
+            return
+        refuse_what_moved(self._host, change)
+        self._journal.announce(change)
+        apply_change(self._host, change)
+        self._told(change)
+
+    def announce(self, word: str, name: str = "") -> None:
+        """Write down what the supervisor is about to be told."""
+        self.is_starting = self.is_starting or word == "activate"
+        self._journal.announce(Order(word=word, name=name))
+
+    def sweep_later(self, sweep: Sweep) -> None:
+        """Let something go that cannot be brought back, once nothing is undone any more."""
+        self._journal.announce(sweep)
+
+    def commit(self) -> None:
+        """Make every step final; raises HostError, and then all of it can still be undone."""
+        self._journal.commit()
+
+
+def finish(host: Host, done: Opened) -> None:
+    """Do what a final transaction left for last; right also the second time.
+
+    Raises HostError for the first thing that does not go; the next run tries again.
     """
-    journal = Journal(host)
-    try:
-        for change in changes:
-            if change.writes:
-                journal.announce(change)
-                apply_change(host, change)
-                told(change)
-        journal.commit()
-    except KeyboardInterrupt:
-        undone = recover(host)
-        raise Interrupted(
-            f"interrupted: undid {undone} changes", hint="run the same command again"
-        ) from None
-    except HostError as error:
-        undone = recover(host)
-        raise ApplyFailed(
-            f"{error.message}; undid {undone} changes, the host is as it was", hint=error.hint
-        ) from error
-    # Nothing is lost when the journal cannot be cleared: the next run does it first.
-    with suppress(HostError):
-        journal.clear()
+    for sweep in done.sweeps:
+        _carry_out_sweep(host, sweep)
 
 
-def recover(host: Host) -> int:
-    """Undo an open transaction, newest change first, and return how many changes it had.
-
-    What a run left of a journal that was committed is cleared: that run was complete.
-
-    Raises NotUndone when the machine refuses; the transaction then stays open, and the
-    next run tries again.
-    """
-    journal = Journal(host)
-    changes = journal.announced()
-    failures = []
-    for change in reversed(changes):
-        try:
-            undo_change(host, change)
-        except HostError as error:  # noqa: PERF203 (one that fails must not keep the rest)
-            failures.append(f"{change.path}: {error.message}")
-    if failures:
-        raise NotUndone(
-            "cannot undo: " + "; ".join(failures),
-            hint="mend the cause, then run `trtllm-install` again: it goes on undoing",
-        )
-    journal.clear()
-    return len(changes)
+def _carry_out_sweep(host: Host, sweep: Sweep) -> None:
+    """Remove a folder with what is in it, a folder if it is empty, or an account."""
+    if sweep.what == "account":
+        remove_account(host, sweep.path)
+        return
+    entry = host.look(sweep.path)
+    if entry is None or entry.kind != "directory":
+        return
+    if sweep.what == "contents":
+        host.remove_tree(sweep.path)
+    elif not host.names_in(sweep.path):
+        host.remove(sweep.path)
+    elif sweep.owner:
+        host.make_directory(sweep.path, mode=entry.mode, owner=sweep.owner)

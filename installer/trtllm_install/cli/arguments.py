@@ -16,13 +16,14 @@ VERBS = {
     "restart": "restart services",
     "logs": "show the last lines of a service",
     "render": "write the tree that install would write below a folder, without root",
+    "rollback": "return to the generation before, or undo a run that was cut off",
     "uninstall": "remove what install wrote; weights, edits and logs stay",
     "gpu-ready": argparse.SUPPRESS,  # ExecStart of trtllm-gpu-ready.service
 }
 
 _EPILOG = """exit codes: 0 done, 2 usage or configuration, 3 preflight failed, 4 apply failed and
-undone, 5 not undone, 6 a health gate failed, 7 lock held, 8 needs root, 9 edits kept,
-10 changes pending (plan --detailed-exitcode), 130 interrupted"""
+undone, 5 not undone, 6 a health gate failed and undone, 7 lock held, 8 needs root,
+9 edits kept, 10 changes pending (plan --detailed-exitcode), 130 interrupted and undone"""
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _options_of(  # noqa: C901 (one case per verb reads best in one place)
+def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one place)
     name: str, verb: argparse.ArgumentParser
 ) -> None:
     if name != "gpu-ready":
@@ -79,6 +80,11 @@ def _options_of(  # noqa: C901 (one case per verb reads best in one place)
     match name:
         case "install":
             verb.add_argument("--no-start", action="store_true", help="write, but start nothing")
+            verb.add_argument(
+                "--no-rollback",
+                action="store_true",
+                help="leave what was installed when a service or a proof fails",
+            )
             _timeout(verb)
             _conflict(verb)
             verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
@@ -102,6 +108,11 @@ def _options_of(  # noqa: C901 (one case per verb reads best in one place)
         case "logs":
             verb.add_argument("service", metavar="SERVICE")
             verb.add_argument("-n", "--lines", type=int, default=50)
+        case "rollback":
+            verb.add_argument("--to", type=int, metavar="N", help="which generation")
+            verb.add_argument("--list", action="store_true", help="show the generations and exit")
+            verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
+            _timeout(verb)
         case "uninstall":
             verb.add_argument("--purge", action="store_true", help="remove logs as well")
             verb.add_argument("--yes", action="store_true", help="do not ask before --purge")

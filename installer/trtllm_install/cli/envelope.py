@@ -37,6 +37,10 @@ class Envelope:
         if not self.as_json:
             print(text)  # noqa: T201 (the answer itself)
 
+    def note(self, text: str) -> None:
+        """Say something that matters to whoever reads the answer, on stderr."""
+        print(f"note: {text}", file=sys.stderr)  # noqa: T201
+
     def fail(self, error: InstallError) -> None:
         """Answer with an expected failure: the error, a blank line, the hint, on stderr."""
         message, _, details = error.message.partition("\n")

@@ -46,10 +46,12 @@ def _misused(error: UsageError, words: Sequence[str]) -> ExitCode:
 
 def _guarded(run: "Callable[[Namespace, Envelope], ExitCode]", arguments: Namespace) -> ExitCode:
     from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
+    from trtllm_install.host.signals import ending_as_interrupt  # noqa: PLC0415 (likewise)
 
     envelope = Envelope(arguments.verb, getattr(arguments, "output", "text") == "json")
     try:
-        code: ExitCode = run(arguments, envelope)
+        with ending_as_interrupt():
+            code: ExitCode = run(arguments, envelope)
     except InstallError as error:
         envelope.fail(error)
         code = error.exit_code

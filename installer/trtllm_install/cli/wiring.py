@@ -26,6 +26,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         accept=tuple(arguments.accept),
         start=not getattr(arguments, "no_start", False),
         smoke=getattr(arguments, "smoke", False),
+        rollback=not getattr(arguments, "no_rollback", False),
         on_conflict=getattr(arguments, "on_conflict", "keep"),
         timeout_s=getattr(arguments, "timeout", 3600.0),
     )

@@ -43,12 +43,20 @@ def look(path: str) -> Entry | None:
         owner=_user(found.st_uid),
         group=_group(found.st_gid),
         size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
         target=os.readlink(path) if stat.S_ISLNK(found.st_mode) else "",
         major=os.major(found.st_rdev) if stat.S_ISCHR(found.st_mode) else None,
     )
 
 
-def write(path: str, content: bytes, *, mode: int, owner: tuple[int, int] | None) -> None:
+def write(
+    path: str,
+    content: bytes,
+    *,
+    mode: int,
+    owner: tuple[int, int] | None,
+    mtime_ns: int | None = None,
+) -> None:
     """Replace ``path`` in one step; on failure the old file is as it was and nothing is left."""
     folder = os.path.dirname(path)
     temporary = f"{folder}/.{os.path.basename(path)}.{os.urandom(6).hex()}"
@@ -62,6 +70,8 @@ def write(path: str, content: bytes, *, mode: int, owner: tuple[int, int] | None
             if owner:
                 os.fchown(descriptor, *owner)
             os.fchmod(descriptor, mode)  # after chown, which clears set-id bits
+            if mtime_ns is not None:
+                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -87,12 +97,18 @@ def make_directory(path: str, *, mode: int, owner: tuple[int, int] | None) -> No
         os.close(descriptor)
 
 
-def make_link(path: str, target: str) -> None:
+def make_link(
+    path: str, target: str, *, owner: tuple[int, int] | None, mtime_ns: int | None = None
+) -> None:
     """Make or replace a link in one step."""
     folder = os.path.dirname(path)
     temporary = f"{folder}/.{os.path.basename(path)}.{os.urandom(6).hex()}"
     os.symlink(target, temporary)
     try:
+        if owner:
+            os.lchown(temporary, *owner)
+        if mtime_ns is not None:
+            os.utime(temporary, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
         os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -142,3 +158,15 @@ def _group(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
+
+
+def numbers(user: str, group: str) -> tuple[int, int]:
+    """Return uid and gid; a name that is a number (its account is gone) stands for itself.
+
+    Without ``group`` the first group of the user. Raises KeyError for an unknown name.
+    """
+    account = None if user.isdigit() else pwd.getpwnam(user)
+    uid = account.pw_uid if account else int(user)
+    if group:
+        return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+    return uid, (account or pwd.getpwuid(uid)).pw_gid

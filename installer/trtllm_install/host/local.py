@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from trtllm_install.host import files, locking, processes
+from trtllm_install.host import files, locking, processes, signals
 from trtllm_install.host.errors import refusals
 from trtllm_install.host.protocol import Answer, Completed, Entry
 from trtllm_install.host.rooted import below
@@ -130,20 +130,45 @@ class LocalHost:
         time.sleep(seconds)
 
     # writing -----------------------------------------------------------------
-    def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+    def write(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        mode: int,
+        owner: str,
+        group: str = "",
+        mtime_ns: int | None = None,
+    ) -> None:
         """See Host.write."""
         with refusals(f"write {path}"):
-            files.write(self._at(path), content, mode=mode, owner=self._owner(owner))
+            files.write(
+                self._at(path),
+                content,
+                mode=mode,
+                owner=self._owner(owner, group),
+                mtime_ns=mtime_ns,
+            )
 
-    def make_directory(self, path: str, *, mode: int, owner: str) -> None:
+    def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """See Host.make_directory."""
         with refusals(f"make folder {path}"):
-            files.make_directory(self._at(path), mode=mode, owner=self._owner(owner))
+            files.make_directory(self._at(path), mode=mode, owner=self._owner(owner, group))
 
-    def make_link(self, path: str, target: str) -> None:
+    def make_link(
+        self,
+        path: str,
+        target: str,
+        *,
+        owner: str = "root",
+        group: str = "",
+        mtime_ns: int | None = None,
+    ) -> None:
         """See Host.make_link."""
         with refusals(f"link {path}"):
-            files.make_link(self._at(path), target)
+            files.make_link(
+                self._at(path), target, owner=self._owner(owner, group), mtime_ns=mtime_ns
+            )
 
     def remove(self, path: str) -> None:
         """See Host.remove."""
@@ -158,13 +183,14 @@ class LocalHost:
             # By descriptors throughout: nobody can swap a folder for a link meanwhile.
             shutil.rmtree(self._at(path))
 
+    def shielded(self) -> AbstractContextManager[None]:
+        """See Host.shielded."""
+        return signals.shielded()
+
     def lock(self, path: str) -> AbstractContextManager[None]:
         """See Host.lock."""
         return locking.lock(self._at(path))
 
-    def _owner(self, name: str) -> tuple[int, int] | None:
-        """User and group of ``name``; raises KeyError (told as a refusal) for an unknown one."""
-        if not self._may_chown:
-            return None
-        account = pwd.getpwnam(name)
-        return account.pw_uid, account.pw_gid
+    def _owner(self, name: str, group: str = "") -> tuple[int, int] | None:
+        """Numbers of a user and a group; KeyError (told as a refusal) for one that is unknown."""
+        return files.numbers(name, group) if self._may_chown else None

@@ -15,6 +15,7 @@ class Entry:
     owner: str  # user name, or the number as text where no name is known
     group: str
     size: int  # bytes
+    mtime_ns: int = 0
     target: str = ""  # where a link points
     major: int | None = None  # of a device node
 
@@ -108,13 +109,34 @@ class Host(Protocol):
         """Wait between two looks at a condition."""
 
     # writing (apply and receipts only) ---------------------------------------
-    def write(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
-        """Replace a file atomically and durably: old or new after a power cut, never between."""
+    def write(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        mode: int,
+        owner: str,
+        group: str = "",
+        mtime_ns: int | None = None,
+    ) -> None:
+        """Replace a file atomically and durably: old or new after a power cut, never between.
 
-    def make_directory(self, path: str, *, mode: int, owner: str) -> None:
+        Without ``group`` it gets the first group of ``owner``, without ``mtime_ns`` the
+        present time. A link at ``path`` is replaced, not followed.
+        """
+
+    def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """Make one folder, or give an existing one this mode and owner."""
 
-    def make_link(self, path: str, target: str) -> None:
+    def make_link(
+        self,
+        path: str,
+        target: str,
+        *,
+        owner: str = "root",
+        group: str = "",
+        mtime_ns: int | None = None,
+    ) -> None:
         """Make or atomically replace a symbolic link."""
 
     def remove(self, path: str) -> None:
@@ -122,6 +144,9 @@ class Host(Protocol):
 
     def remove_tree(self, path: str) -> None:
         """Remove a folder with everything in it; no link is followed, however late it appears."""
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """Hold off SIGINT, SIGTERM and SIGHUP: what is inside must not be cut short."""
 
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold an exclusive lock; raises Locked naming the holder's pid, age and command."""

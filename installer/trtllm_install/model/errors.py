@@ -50,7 +50,7 @@ class EditsKept(InstallError):
 
 
 class ApplyFailed(InstallError):
-    """A change failed and everything before it was undone."""
+    """A change failed, and everything was undone."""
 
     exit_code = ExitCode.UNDONE
 
@@ -62,9 +62,13 @@ class NotUndone(InstallError):
 
 
 class GateFailed(InstallError):
-    """Everything is installed, but something did not become healthy."""
+    """Something did not become healthy, or gave no proof; an install was undone for it."""
 
     exit_code = ExitCode.GATE_FAILED
+
+    def __init__(self, message: str, *, hint: str, installed: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.installed = installed  # what was written stays: --no-rollback
 
 
 class Locked(InstallError):

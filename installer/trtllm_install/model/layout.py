@@ -7,6 +7,7 @@ COMMAND_LINK: Final = "/usr/local/bin/trtllm-install"
 ENGINES: Final = "/opt/trtllm/engines"
 ENGINE_CURRENT: Final = "/opt/trtllm/engines/current"
 
+OPT: Final = "/opt/trtllm"
 ETC: Final = "/etc/trtllm"
 SITE_FILE: Final = "/etc/trtllm/site.yaml"
 PROFILES: Final = "/etc/trtllm/profiles"
@@ -22,6 +23,7 @@ TMPFILES: Final = "/etc/tmpfiles.d/trtllm.conf"
 STATE: Final = "/var/lib/trtllm"
 RECEIPT: Final = "/var/lib/trtllm/receipt.json"
 JOURNAL: Final = "/var/lib/trtllm/journal"
+GENERATIONS: Final = "/var/lib/trtllm/generations"
 SIMULATED_WEIGHTS: Final = "/var/lib/trtllm/simulated/model_weights"
 LOGS: Final = "/var/log/trtllm"
 
@@ -32,6 +34,9 @@ SUPERVISORD_PID: Final = "/run/trtllm/supervisord.pid"
 LOCK: Final = "/run/lock/trtllm-install.lock"
 
 USER: Final = "trtllm"
+
+# Folders that nobody else has a reason to put elsewhere: below them no link is followed.
+OURS: Final = (ETC, OPT, STATE, LOGS, RUN)
 
 
 def trtllm_serve() -> str:

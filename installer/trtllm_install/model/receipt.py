@@ -18,7 +18,7 @@ class OwnedFile:
 class Receipt:
     """Everything that uninstall may remove, and what the services run with."""
 
-    generation: int
+    generation: int  # number of the whole that is installed
     profile: str
     supervisor: str
     simulate: bool
@@ -33,3 +33,4 @@ class Receipt:
     links_before: Mapping[str, str] = field(default_factory=dict)  # what ours took the place of
     accounts: tuple[str, ...] = ()  # that we made
     services: Mapping[str, Fingerprint] = field(default_factory=dict)
+    tree: str = ""  # hash of everything that was wanted; equal = the same generation

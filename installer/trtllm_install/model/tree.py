@@ -17,6 +17,8 @@ class Seen:
     kind: Kind
     mode: int
     owner: str
+    group: str = ""  # empty: the first group of ``owner``
+    mtime_ns: int = 0  # of a file or a link
     content: bytes = b""  # of a file
     target: str = ""  # of a link
 

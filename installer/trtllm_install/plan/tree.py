@@ -101,7 +101,7 @@ def _directories(desired: Desired, tree: Tree) -> Iterator[Change]:
         if there is None:
             action, reason = Action.CREATE, "new"
         elif there.kind == "link":
-            continue  # the operator moved it elsewhere; what it points to is theirs
+            continue  # what it points to is not ours; plan/obstacles.py refuses it
         elif (there.mode, there.owner) != (directory.mode, directory.owner):
             action, reason = Action.CHMOD, f"was {there.mode:04o} {there.owner}"
         else:

@@ -1,70 +1,59 @@
 """The receipt on disk."""
 
-import json
-from dataclasses import asdict
-
 from trtllm_install.host.protocol import Host
+from trtllm_install.host.seeing import see
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
-from trtllm_install.model.receipt import OwnedFile, Receipt
-from trtllm_install.model.tree import Action, Change, Fingerprint, Seen
+from trtllm_install.model.receipt import Receipt
+from trtllm_install.model.sealed import UnusableRecord, seal, unseal
+from trtllm_install.model.tree import Action, Change
+from trtllm_install.receipts.record import receipt_from, receipt_record
 
-_SCHEMA = 1
+_SCHEMA = 2
+_WITHOUT_CHECKSUM = 1
 
 
 def read_receipt(host: Host) -> Receipt | None:
     """Return what was installed last, None on a host without us.
 
-    Raises ConfigError when the receipt is from a newer tool or is damaged: guessing
-    what is ours would remove what is not.
+    Raises ConfigError when the receipt is from a newer tool, is damaged or was edited:
+    guessing what is ours would remove what is not.
     """
     raw = host.read(layout.RECEIPT)
     if raw is None:
         return None
     try:
-        record = json.loads(raw)
-        schema = record.pop("schema")
-        if schema != _SCHEMA:
-            raise ConfigError(
-                f"cannot use {layout.RECEIPT}: schema {schema}, this tool knows {_SCHEMA}",
-                hint="use the newer trtllm-install that wrote it",
-            )
-        return Receipt(
-            **{
-                **record,
-                "files": {path: OwnedFile(**f) for path, f in record["files"].items()},
-                **{k: tuple(record[k]) for k in ("directories", "accounts", "models", "order")},
-                "services": {n: Fingerprint(**f) for n, f in record["services"].items()},
-            }
-        )
+        record = unseal(raw, (_SCHEMA,), (_WITHOUT_CHECKSUM,))
+        del record["schema"]
+        return receipt_from(record)
+    except UnusableRecord as error:
+        hint = "use the newer trtllm-install that wrote it" if error.newer else _WAY_OUT
+        raise ConfigError(f"cannot use {layout.RECEIPT}: {error}", hint=hint) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"cannot read {layout.RECEIPT}: {error}",
-            hint=f"restore it from a backup, or move it away: mv {layout.RECEIPT}{{,.damaged}}",
+            f"cannot use {layout.RECEIPT}: it cannot be understood: {error!r}", hint=_WAY_OUT
         ) from error
 
 
 def receipt_change(host: Host, receipt: Receipt | None) -> Change:
     """Return the change that records ``receipt`` (None: forgets it), the last of a plan."""
-    raw = host.read(layout.RECEIPT)
-    old = None
-    if raw is not None:
-        old = Seen(kind="file", mode=0o644, owner="root", content=raw)
+    old = see(host, layout.RECEIPT)
     return Change(
         action=Action.REMOVE if receipt is None else Action.REPLACE if old else Action.CREATE,
         kind="file",
         path=layout.RECEIPT,
         reason="what is installed",
         old=old,
-        content=b"" if receipt is None else _encode(receipt),
+        content=b"" if receipt is None else encode(receipt),
     )
 
 
-def write_receipt(host: Host, receipt: Receipt) -> None:
-    """Replace the receipt of a host whose files are in place."""
-    host.write(layout.RECEIPT, _encode(receipt), mode=0o644, owner="root")
+def encode(receipt: Receipt) -> bytes:
+    """Return the receipt as it is written."""
+    return seal(receipt_record(receipt), _SCHEMA)
 
 
-def _encode(receipt: Receipt) -> bytes:
-    record = {"schema": _SCHEMA, **asdict(receipt)}
-    return (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+_WAY_OUT = (
+    f"restore it from a backup, or move it away and install again, which takes over "
+    f"what it finds: sudo mv {layout.RECEIPT}{{,.damaged}}"
+)

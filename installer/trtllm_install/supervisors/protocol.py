@@ -18,14 +18,23 @@ class Supervisor(Protocol):
     def running(self, services: Sequence[str]) -> frozenset[str]:
         """Return those whose launcher runs or is about to."""
 
+    def enabled(self) -> bool:
+        """Tell whether what we wrote is in force: at boot, or by a daemon that is there."""
+
     def activate(self) -> None:
-        """Take note of new configuration, and start at boot from now on."""
+        """Take note of new configuration, start all of it, also at boot from now on."""
+
+    def reread(self) -> None:
+        """Take note of configuration that changed or is gone; nothing is started."""
+
+    def resume(self) -> None:
+        """Be in force again, also at boot, as before ``disable``; starts no service by intent."""
+
+    def disable(self) -> None:
+        """Be no longer in force once everything is stopped; twice is fine."""
 
     def deactivate(self, services: Sequence[str]) -> None:
         """Stop everything of ours, wait until it has ended, and do not start it at boot."""
-
-    def forget(self) -> None:
-        """Take note that our configuration is gone."""
 
     def carry_out(self, change: ServiceChange) -> None:
         """Stop, start, restart or reload one service."""

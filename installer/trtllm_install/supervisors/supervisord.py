@@ -35,26 +35,48 @@ class Supervisord:
         alive = {"RUNNING", "STARTING", "BACKOFF"}
         return frozenset(name for name in services if words.get(name) in alive)
 
+    def enabled(self) -> bool:
+        """See Supervisor.enabled."""
+        return self._daemon_answers()
+
     def activate(self) -> None:
         """See Supervisor.activate."""
-        if not self._daemon_answers():
+        if not self._reread():
             self._start_daemon()
-            return
+
+    def reread(self) -> None:
+        """See Supervisor.reread."""
+        self._reread()
+
+    def _reread(self) -> bool:
+        """Tell whether there was a daemon that could."""
+        if not self._daemon_answers():
+            return False
         # "update" would also restart what changed; that is carry_out's to decide.
         for line in self._ctl("reread").splitlines():
             name, _, what = line.partition(": ")
             if what == "disappeared":
                 self._ctl("remove", name)
+        return True
+
+    def resume(self) -> None:
+        """See Supervisor.resume."""
+        if not self._daemon_answers():
+            self._start_daemon()  # which starts all of it: whoever resumes stops the rest
+
+    def disable(self) -> None:
+        """See Supervisor.disable."""
+        if not self._daemon_answers():
+            return
+        process = f"/proc/{self._ctl('pid').strip()}"
+        self._ctl("shutdown")
+        # Its user cannot be removed, nor its log closed, before the process has ended.
+        self._await(lambda: self._host.look(process) is None, "stop supervisord")
 
     def deactivate(self, services: Sequence[str]) -> None:
         """See Supervisor.deactivate."""
-        if self._daemon_answers():
-            self.stop_all(services)
-            self._ctl("shutdown")
-            self._await(lambda: not self._daemon_answers(), "stop supervisord")
-
-    def forget(self) -> None:
-        """See Supervisor.forget."""
+        self.stop_all(services)
+        self.disable()
 
     def carry_out(self, change: ServiceChange) -> None:
         """See Supervisor.carry_out."""

@@ -29,22 +29,38 @@ class Systemd:
         alive = {"active", "activating", "reloading"}
         return frozenset(name for name, word in zip(services, words, strict=False) if word in alive)
 
+    def enabled(self) -> bool:
+        """See Supervisor.enabled."""
+        asked = self._host.run(["systemctl", "is-enabled", layout.TARGET])
+        return asked.stdout.strip() == "enabled"
+
     def activate(self) -> None:
         """See Supervisor.activate."""
-        self._systemctl("daemon-reload")
+        self.reread()
         if self._host.look(layout.TMPFILES):
             self._run("systemd-tmpfiles", "--create", layout.TMPFILES)
         self._systemctl("enable", "--quiet", layout.TARGET)
         self._systemctl("start", "--no-block", layout.TARGET)
 
+    def reread(self) -> None:
+        """See Supervisor.reread."""
+        self._systemctl("daemon-reload")
+
+    def resume(self) -> None:
+        """See Supervisor.resume."""
+        self._systemctl("enable", "--quiet", layout.TARGET)
+        # Without its dependencies: it wants every service, also those that had been stopped.
+        self._systemctl("start", "--no-block", "--job-mode=ignore-dependencies", layout.TARGET)
+
+    def disable(self) -> None:
+        """See Supervisor.disable."""
+        if self._host.look(f"{layout.UNITS}/{layout.TARGET}"):
+            self._systemctl("disable", "--quiet", layout.TARGET)
+
     def deactivate(self, services: Sequence[str]) -> None:
         """See Supervisor.deactivate."""
         self.stop_all((*services, "gpu-ready"))
-        self._systemctl("disable", "--quiet", layout.TARGET)
-
-    def forget(self) -> None:
-        """See Supervisor.forget."""
-        self._systemctl("daemon-reload")
+        self.disable()
 
     def carry_out(self, change: ServiceChange) -> None:
         """See Supervisor.carry_out."""
@@ -63,7 +79,11 @@ class Systemd:
         """See Supervisor.stop_all."""
         # By name: stopping the target alone stops them too, and does not wait for them.
         units = [layout.unit(name) for name in services]
-        self._systemctl("stop", layout.TARGET, *units, timeout=_STOP_S)
+        ended = self._host.run(["systemctl", "stop", layout.TARGET, *units], timeout=_STOP_S)
+        # A unit that was never loaded does not run; systemctl stops the others all the same.
+        refusals = [line for line in ended.stderr.splitlines() if not line.endswith(" not loaded.")]
+        if ended.code != 0 and refusals:
+            raise refused(ended, hint=f"systemctl status {layout.TARGET}")
 
     def log(self, service: str, *, lines: int) -> str:
         """See Supervisor.log."""

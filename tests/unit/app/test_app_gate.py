@@ -1,5 +1,7 @@
 """Waiting until everything serves, and saying why it will not."""
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.fake_host import FakeHost
@@ -47,20 +49,31 @@ def test_a_service_that_failed_for_good_ends_the_wait_with_its_last_lines(
     with pytest.raises(GateFailed) as caught:
         install(host, MULTI, Heard())
     assert caught.value.message == (
-        "cannot bring up nemotron: unknown key: max_batch_sice\n"
-        "last lines of nemotron:\n"
+        "cannot bring up nemotron (failed, it is failed): unknown key: max_batch_sice; "
+        "70 changes undone, the host is as it was\n"
+        "last lines of nemotron; the log stays: journalctl -u trtllm-nemotron.service -f\n"
         "  | nemotron said: loading\n"
         "  | nemotron said: the last line"
     )
     assert caught.value.hint == "journalctl -u trtllm-nemotron.service -f"
 
 
-def test_after_a_failed_gate_everything_is_installed_and_the_next_run_starts_the_rest(
-    host: FakeHost, systemd: FakeSystemd
-) -> None:
+def test_after_a_failed_gate_the_host_is_as_it_was(host: FakeHost, systemd: FakeSystemd) -> None:
+    before = host.snapshot("/etc", "/opt", "/var", "/run"), dict(host.accounts)
     systemd.fates["nemotron"] = Fate(state="failed", code=66, reason="no weights")
     with pytest.raises(GateFailed):
         install(host, MULTI, Heard())
+    assert (host.snapshot("/etc", "/opt", "/var", "/run"), host.accounts) == before
+    assert (systemd.pids, systemd.enabled) == ({}, False)
+
+
+def test_what_is_not_rolled_back_stays_and_the_next_run_starts_the_rest(
+    host: FakeHost, systemd: FakeSystemd
+) -> None:
+    systemd.fates["nemotron"] = Fate(state="failed", code=66, reason="no weights")
+    with pytest.raises(GateFailed, match="stays so") as caught:
+        install(host, replace(MULTI, rollback=False), Heard())
+    assert caught.value.installed
     qwen = systemd.pids["qwen"]
     systemd.fates.clear()
     done = install(host, MULTI, Heard())
@@ -68,11 +81,21 @@ def test_after_a_failed_gate_everything_is_installed_and_the_next_run_starts_the
     assert systemd.pids["qwen"] == qwen
 
 
+def test_a_gate_that_fails_when_nothing_was_changed_undoes_nothing() -> None:
+    systemd = installed()
+    systemd._write("qwen", systemd.pids["qwen"], "loading")
+    before = systemd.host.snapshot("/etc", "/opt", "/var")
+    with pytest.raises(GateFailed, match="not healthy within 4 s"):
+        install(systemd.host, replace(MULTI, timeout_s=4), Heard())
+    assert systemd.host.snapshot("/etc", "/opt", "/var") == before
+    assert systemd.pids
+
+
 def test_one_crash_may_be_chance_and_three_in_a_row_are_told(
     host: FakeHost, systemd: FakeSystemd
 ) -> None:
     systemd.fates["qwen"] = Fate(state="backoff", code=70, reason="segmentation fault", after_s=1)
-    with pytest.raises(GateFailed, match="qwen: crashed 3 times; segmentation fault"):
+    with pytest.raises(GateFailed, match=r"qwen .*: crashed 3 times; segmentation fault"):
         install(host, MULTI, Heard())
     assert 3 <= host.now - 1000 < 5
 
@@ -93,7 +116,9 @@ def test_a_service_that_nobody_runs_is_given_up_after_a_second_look() -> None:
     host = systemd.host
     systemd.end("qwen")
     begun = host.now
-    with pytest.raises(GateFailed, match="cannot bring up qwen: systemd does not run it"):
+    with pytest.raises(
+        GateFailed, match=r"cannot bring up qwen \(absent.*\): systemd does not run it"
+    ):
         await_all(host)
     assert 5 < host.now - begun < 6
 
@@ -108,7 +133,9 @@ def test_a_launcher_between_two_starts_is_waited_for() -> None:
 
 def test_what_is_late_is_told_by_name(host: FakeHost, systemd: FakeSystemd) -> None:
     systemd.fates["proxy"] = Fate(after_s=500)
-    with pytest.raises(GateFailed, match="cannot bring up proxy: not healthy within 4 s"):
+    with pytest.raises(
+        GateFailed, match=r"cannot bring up proxy \(loading.*\): not healthy within 4 s"
+    ):
         install(host, Options(profile="multi", simulate=True, timeout_s=4), Heard())
 
 
@@ -117,7 +144,7 @@ def test_a_restart_is_not_fooled_by_the_old_launcher_that_still_says_healthy() -
     host = systemd.host
     old = systemd.pids["qwen"]
     systemd.fates["qwen"] = Fate(stays_s=3)
-    ordered = operate(host, ServiceAction.RESTART, ("qwen",))
+    ordered = operate(host, ServiceAction.RESTART, ("qwen",), Heard())
     heard = Heard()
     (live,) = wait(host, heard, names=("qwen",), timeout_s=600, replaced=ordered.replaced)
     assert live.pid not in {None, old}
@@ -141,15 +168,16 @@ def test_a_model_without_an_answer_is_no_proof(host: FakeHost, systemd: FakeSyst
         install(host, MULTI, Heard())
 
 
-def test_an_interrupt_while_waiting_ends_the_wait_and_undoes_nothing(
-    host: FakeHost, systemd: FakeSystemd
+@pytest.mark.parametrize(("rollback", "ends"), [(True, "undone"), (False, "stays so")])
+def test_an_interrupt_while_waiting_is_undone_unless_that_was_not_wanted(
+    host: FakeHost, systemd: FakeSystemd, *, rollback: bool, ends: str
 ) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     host.later(0.3, interrupt)
-    with pytest.raises(Interrupted, match="everything is installed") as caught:
-        install(host, MULTI, Heard())
-    assert caught.value.installed
-    assert host.look(layout.RECEIPT) is not None
-    assert systemd.pids
+    with pytest.raises(Interrupted, match=ends) as caught:
+        install(host, replace(MULTI, rollback=rollback), Heard())
+    assert caught.value.installed is not rollback
+    assert (host.look(layout.RECEIPT) is None) is rollback
+    assert bool(systemd.pids) is not rollback

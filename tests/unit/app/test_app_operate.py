@@ -55,17 +55,17 @@ def test_status_on_a_host_without_us_says_how_to_install() -> None:
 
 
 def test_stop_and_start_are_for_all_when_none_is_named(systemd: FakeSystemd) -> None:
-    operate(systemd.host, ServiceAction.STOP, ())
+    operate(systemd.host, ServiceAction.STOP, (), Heard())
     assert systemd.pids == {}
     assert set(states(systemd.host).values()) == {"stopped"}
-    operate(systemd.host, ServiceAction.START, ())
+    operate(systemd.host, ServiceAction.START, (), Heard())
     wait(systemd.host, Heard(), timeout_s=60)
     assert set(states(systemd.host).values()) == {"healthy"}
 
 
 def test_restart_of_one_leaves_the_others(systemd: FakeSystemd) -> None:
     before = dict(systemd.pids)
-    ordered = operate(systemd.host, ServiceAction.RESTART, ("nemotron",))
+    ordered = operate(systemd.host, ServiceAction.RESTART, ("nemotron",), Heard())
     assert ordered.replaced == {"nemotron": before["nemotron"]}
     assert systemd.pids["nemotron"] != before["nemotron"]
     assert systemd.pids["qwen"] == before["qwen"]
@@ -73,21 +73,21 @@ def test_restart_of_one_leaves_the_others(systemd: FakeSystemd) -> None:
 
 def test_an_unknown_service_is_told_with_the_nearest_name(systemd: FakeSystemd) -> None:
     with pytest.raises(ConfigError, match="cannot find service nemotorn: did you mean nemotron"):
-        operate(systemd.host, ServiceAction.STOP, ("nemotorn",))
+        operate(systemd.host, ServiceAction.STOP, ("nemotorn",), Heard())
     assert systemd.host.ran == []
 
 
 def test_orders_need_root(systemd: FakeSystemd) -> None:
     systemd.host.root = False
     with pytest.raises(NeedsRoot) as caught:
-        operate(systemd.host, ServiceAction.STOP, ())
+        operate(systemd.host, ServiceAction.STOP, (), Heard())
     assert caught.value.hint == "sudo trtllm-install stop"
 
 
 def test_an_operator_waits_for_a_run_that_holds_the_lock(systemd: FakeSystemd) -> None:
     systemd.host.hold_lock(layout.LOCK, "pid 7")
     with pytest.raises(Locked, match="pid 7"):
-        operate(systemd.host, ServiceAction.RESTART, ("qwen",))
+        operate(systemd.host, ServiceAction.RESTART, ("qwen",), Heard())
     assert systemd.host.ran == []
 
 
@@ -95,7 +95,7 @@ def test_what_no_start_wrote_and_start_began_is_not_begun_again() -> None:
     systemd = FakeSystemd(debian())
     wishes = Options(profile="multi", simulate=True)
     install(systemd.host, replace(wishes, start=False), Heard())
-    operate(systemd.host, ServiceAction.START, ())
+    operate(systemd.host, ServiceAction.START, (), Heard())
     wait(systemd.host, Heard(), timeout_s=60)
     assert ("systemctl", "daemon-reload") in systemd.host.ran
     assert install(systemd.host, wishes, Heard()).step.plan.count == 0

@@ -210,8 +210,8 @@ def test_a_folder_is_never_made_or_changed_through_a_link(tmp_path: Path) -> Non
 
 def test_a_link_is_made_and_replaced_in_one_step(tmp_path: Path) -> None:
     path = tmp_path / "current"
-    files.make_link(str(path), "1.0")
-    files.make_link(str(path), "2.0")
+    files.make_link(str(path), "1.0", owner=None)
+    files.make_link(str(path), "2.0", owner=None)
     assert str(path.readlink()) == "2.0"
     assert [p.name for p in tmp_path.iterdir()] == ["current"]
 
@@ -219,7 +219,7 @@ def test_a_link_is_made_and_replaced_in_one_step(tmp_path: Path) -> None:
 def test_a_link_that_cannot_be_placed_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "current").mkdir()
     with pytest.raises(IsADirectoryError):
-        files.make_link(str(tmp_path / "current"), "2.0")
+        files.make_link(str(tmp_path / "current"), "2.0", owner=None)
     assert [p.name for p in tmp_path.iterdir()] == ["current"]
 
 

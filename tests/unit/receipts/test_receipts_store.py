@@ -11,7 +11,7 @@ from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.receipt import OwnedFile, Receipt
 from trtllm_install.model.tree import Action, Fingerprint
-from trtllm_install.receipts.store import read_receipt, receipt_change, write_receipt
+from trtllm_install.receipts.store import encode, read_receipt, receipt_change
 
 WHOLE = receipt(
     models=("nvidia/Qwen3", "n"),
@@ -39,17 +39,15 @@ def refusal(host: FakeHost) -> ConfigError:
 
 @pytest.mark.parametrize("value", [WHOLE, receipt()])
 def test_what_is_written_is_read_again(host: FakeHost, value: Receipt) -> None:
-    write_receipt(host, value)
+    host.add_file(layout.RECEIPT, encode(value))
     assert read_receipt(host) == value
 
 
 def test_the_same_receipt_has_the_same_bytes(host: FakeHost) -> None:
-    write_receipt(host, WHOLE)
-    first = host.read(layout.RECEIPT)
+    host.add_file(layout.RECEIPT, encode(WHOLE))
     again = read_receipt(host)
     assert again is not None
-    write_receipt(host, again)
-    assert host.read(layout.RECEIPT) == first
+    assert encode(again) == host.read(layout.RECEIPT)
 
 
 def test_a_host_without_us_has_no_receipt(host: FakeHost) -> None:
@@ -57,11 +55,12 @@ def test_a_host_without_us_has_no_receipt(host: FakeHost) -> None:
 
 
 def test_a_newer_receipt_is_refused(host: FakeHost) -> None:
-    write_receipt(host, WHOLE)
+    host.add_file(layout.RECEIPT, encode(WHOLE))
     record = json.loads(host.read(layout.RECEIPT) or b"")
-    host.add_file(layout.RECEIPT, json.dumps({**record, "schema": 2, "news": []}))
+    host.add_file(layout.RECEIPT, json.dumps({**record, "schema": 3, "news": []}))
     error = refusal(host)
-    assert error.message == "cannot use /var/lib/trtllm/receipt.json: schema 2, this tool knows 1"
+    said = "cannot use /var/lib/trtllm/receipt.json: it has schema 3, this tool knows 2"
+    assert error.message == said
     assert "newer" in error.hint
 
 
@@ -75,7 +74,7 @@ DAMAGED = [
 def test_a_damaged_receipt_is_refused_with_a_way_out(host: FakeHost, content: bytes) -> None:
     host.add_file(layout.RECEIPT, content)
     error = refusal(host)
-    assert error.message.startswith("cannot read /var/lib/trtllm/receipt.json: ")
+    assert error.message.startswith("cannot use /var/lib/trtllm/receipt.json: ")
     assert "mv /var/lib/trtllm/receipt.json{,.damaged}" in error.hint
 
 
@@ -92,10 +91,20 @@ def test_a_damaged_receipt_is_refused_with_a_way_out(host: FakeHost, content: by
 def test_a_receipt_with_one_wrong_part_is_refused(
     host: FakeHost, damage: dict[str, object]
 ) -> None:
-    write_receipt(host, WHOLE)
+    host.add_file(layout.RECEIPT, encode(WHOLE))
     record = json.loads(host.read(layout.RECEIPT) or b"")
     host.add_file(layout.RECEIPT, json.dumps({**record, **damage}))
-    refusal(host)
+    assert "its checksum differs" in refusal(host).message
+    unsealed = {**record, **damage, "schema": 1}
+    host.add_file(layout.RECEIPT, json.dumps(unsealed))
+    assert "cannot be understood" in refusal(host).message
+
+
+def test_a_receipt_from_before_there_were_checksums_is_read(host: FakeHost) -> None:
+    record = json.loads(encode(WHOLE))
+    del record["sha256"], record["tree"]
+    host.add_file(layout.RECEIPT, json.dumps({**record, "schema": 1}))
+    assert read_receipt(host) == WHOLE
 
 
 def test_recording_and_forgetting_are_changes_that_can_be_undone(host: FakeHost) -> None:

@@ -30,6 +30,7 @@ def host(**running: str) -> FakeHost:
     machine = FakeHost()
     machine.add_file(layout.SUPERVISORD_SOCKET)
     machine.add_file(layout.TMPFILES)
+    machine.add_file(f"{layout.UNITS}/{layout.TARGET}")
     words = {"RUNNING": "active", "STARTING": "activating", "FATAL": "failed"}
 
     def systemctl(argv: tuple[str, ...], _: str) -> Completed:
@@ -43,6 +44,7 @@ def host(**running: str) -> FakeHost:
     machine.answer_command(["systemd-tmpfiles"])
     machine.answer_command(CTL)
     machine.answer_command([*CTL, "status"], status, code=3)
+    machine.answer_command([*CTL, "pid"], "7\n")
     return machine
 
 
@@ -145,10 +147,10 @@ def test_systemd_activates() -> None:
     ]
 
 
-def test_systemd_deactivates_and_forgets() -> None:
+def test_systemd_deactivates_and_takes_note() -> None:
     def both(supervisor: Supervisor) -> None:
         supervisor.deactivate(("qwen", "proxy"))
-        supervisor.forget()
+        supervisor.reread()
 
     assert commands(Systemd, host(), both) == [
         (
@@ -158,6 +160,31 @@ def test_systemd_deactivates_and_forgets() -> None:
         "systemctl disable --quiet trtllm.target",
         "systemctl daemon-reload",
     ]
+
+
+@pytest.mark.parametrize(("code", "word"), [(0, "enabled"), (1, "disabled"), (4, "")])
+def test_systemd_is_in_force_when_its_target_starts_at_boot(code: int, word: str) -> None:
+    machine = host()
+    machine.answer_command(["systemctl", "is-enabled"], f"{word}\n", code=code)
+    assert Systemd(machine).enabled() is (word == "enabled")
+
+
+def test_systemd_resumes_without_starting_what_was_stopped() -> None:
+    assert commands(Systemd, host(), lambda s: s.resume()) == [
+        "systemctl enable --quiet trtllm.target",
+        "systemctl start --no-block --job-mode=ignore-dependencies trtllm.target",
+    ]
+
+
+def test_what_systemd_never_loaded_is_stopped_already() -> None:
+    machine = host()
+    machine.answer_command(
+        ["systemctl", "stop"], code=5, stderr="Failed to stop trtllm.target: Unit x not loaded.\n"
+    )
+    Systemd(machine).stop_all(SERVICES)
+    del machine.nodes[f"{layout.UNITS}/{layout.TARGET}"]
+    Systemd(machine).deactivate(SERVICES)
+    assert machine.ran[-1][1] == "stop"
 
 
 def test_a_stop_may_take_as_long_as_running_streams_and_the_tree_need() -> None:
@@ -275,19 +302,22 @@ def test_a_supervisord_that_never_answers_is_given_up_after_ten_seconds() -> Non
 
 def test_supervisord_deactivates_and_is_gone_afterwards() -> None:
     machine = host(qwen="RUNNING")
+    machine.add_directory("/proc/7")
 
     def shutdown(argv: tuple[str, ...], _: str) -> Completed:
-        machine.later(0.2, lambda: machine.nodes.pop(layout.SUPERVISORD_SOCKET) and None)
+        del machine.nodes[layout.SUPERVISORD_SOCKET]
+        machine.later(0.2, lambda: machine.nodes.pop("/proc/7") and None)  # it closes its log
         return Completed(argv=argv, code=0, stdout="Shut down\n", stderr="")
 
     machine.answer_command([*CTL, "shutdown"], by=shutdown)
     told = commands(Supervisord, machine, lambda s: s.deactivate(SERVICES))
     assert [t for t in told if t != "ctl pid"] == ["ctl stop all", "ctl shutdown"]
+    assert machine.look("/proc/7") is None
 
 
 @pytest.mark.parametrize(
     "act",
-    [lambda s: s.deactivate(SERVICES), lambda s: s.stop_all(SERVICES), lambda s: s.forget()],
+    [lambda s: s.deactivate(SERVICES), lambda s: s.stop_all(SERVICES), lambda s: s.reread()],
 )
 def test_without_a_daemon_there_is_nothing_to_stop(act: Callable[[Supervisor], None]) -> None:
     machine = FakeHost()

@@ -4,6 +4,7 @@ import argparse
 
 from trtllm_install.app.observe import look_at
 from trtllm_install.app.smoke import smoke_sentence, with_smoke
+from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.plain import SilentReporter
 from trtllm_install.cli.present import counted, finding_lines, finding_values, smoke_values
@@ -13,6 +14,8 @@ from trtllm_install.model.errors import ExitCode
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Say every reason why the models would not run here; changes nothing."""
+    if note := cut_off_note(HOST):
+        envelope.note(note)
     options = options_of(arguments)
     judged = look_at(HOST, options, SilentReporter())
     if options.smoke:

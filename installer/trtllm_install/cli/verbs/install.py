@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
             envelope.add({"findings": finding_values(refused.findings)})
             raise
         except (GateFailed, Interrupted) as ended:
-            # Everything is written then, and whoever reads the answer must know.
-            if tell.plan and getattr(ended, "installed", True):
+            # Where it was not undone, whoever reads the answer must know.
+            if tell.plan and ended.installed:
                 envelope.add({"changed": tell.plan.count > 0, "changes": plan_values(tell.plan)})
             raise
     plan, wanted = done.step.plan, done.judged.wanted.installation
@@ -37,11 +37,11 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
             "profile": wanted.profile,
             "findings": finding_values(done.judged.findings),
             "changes": plan_values(plan),
-            "instances": live_values(done.services),
+            "instances": live_values(done.outcome.services),
         }
     )
     envelope.say(f"done: {counted(plan.count, 'change')}; {_outcome(done)}")
-    if done.proofs:
+    if done.outcome.proofs:
         envelope.say()
         for line in try_it(endpoint_url(wanted), [i.model for i in wanted.instances]):
             envelope.say(line)
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
 
 def _outcome(done: Installed) -> str:
     wanted = done.judged.wanted.installation
-    if not done.services:
+    if not done.outcome.services:
         return f"profile {wanted.profile} is written and not started: trtllm-install start"
     simulated = " (simulated engine)" if wanted.simulate else ""
     return f"profile {wanted.profile} serves on {endpoint_url(wanted)}{simulated}"

@@ -5,6 +5,7 @@ import argparse
 from trtllm_install.app.converge import plan_step
 from trtllm_install.app.observe import look_at
 from trtllm_install.app.services import supervisor_called
+from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.plain import SilentReporter
 from trtllm_install.cli.present import (
@@ -21,6 +22,8 @@ from trtllm_install.model.findings import Severity
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show exactly what ``install`` would do; changes nothing."""
+    if note := cut_off_note(HOST):
+        envelope.note(note)
     options = options_of(arguments)
     judged = look_at(HOST, options, SilentReporter())
     wanted = judged.wanted.installation

@@ -14,7 +14,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Give the order; after start and restart, wait until it has worked."""
     action = ServiceAction(arguments.verb)
     names = tuple(arguments.services)
-    ordered = operate(HOST, action, names)
+    with reporter() as tell:
+        ordered = operate(HOST, action, names, tell)
     envelope.add({"changed": True})
     if action is ServiceAction.STOP:
         envelope.say(f"stopped: {', '.join(ordered.services)}")

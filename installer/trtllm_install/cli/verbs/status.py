@@ -3,6 +3,7 @@
 import argparse
 
 from trtllm_install.app.operate import read_status
+from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import live_values, try_it
 from trtllm_install.cli.wiring import HOST
@@ -12,6 +13,8 @@ from trtllm_install.model.states import SERVING
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:  # noqa: ARG001 (one shape)
     """Show where each service is; 6 when one does not serve."""
+    if note := cut_off_note(HOST):
+        envelope.note(note)
     status = read_status(HOST)
     receipt = status.receipt
     serving = all(live.state in SERVING for live in status.services)

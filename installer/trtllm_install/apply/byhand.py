@@ -1,0 +1,26 @@
+"""What is left to do when undoing is refused: a command for each step."""
+
+import shlex
+
+from trtllm_install.apply.journal import Numbered
+from trtllm_install.model.tree import Action, Change
+
+
+def command_for(numbered: Numbered) -> str:
+    """Return the command that undoes one change, empty where there is nothing to undo."""
+    change = numbered.entry
+    if not isinstance(change, Change):
+        return ""
+    path, old = shlex.quote(change.path), change.old
+    if change.kind == "account":
+        return f"sudo userdel {path}" if change.action is Action.CREATE else ""
+    if old is None:
+        return f"sudo rmdir {path}" if change.kind == "directory" else f"sudo rm -f {path}"
+    match old.kind:
+        case "file":
+            return f"sudo cp -a --remove-destination {numbered.old_at} {path}"
+        case "link":
+            return f"sudo ln -sfn {shlex.quote(old.target)} {path}"
+        case _:
+            owner = f"-o {old.owner} -g {old.group or old.owner}"
+            return f"sudo install -d -m {old.mode:04o} {owner} {path}"

@@ -1,0 +1,97 @@
+"""``trtllm-install rollback``."""
+
+import argparse
+import time
+
+from trtllm_install.app.converge import Step
+from trtllm_install.app.rollback import Kept, kept_generations, plan_rollback, rollback
+from trtllm_install.app.undo import Undone
+from trtllm_install.cli.envelope import Envelope
+from trtllm_install.cli.present import (
+    counted,
+    live_values,
+    plan_lines,
+    plan_summary,
+    plan_values,
+    try_it,
+)
+from trtllm_install.cli.wiring import HOST, reporter
+from trtllm_install.model.errors import ExitCode
+
+
+def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
+    """Return to an earlier generation, or show what that would do."""
+    if arguments.list:
+        return _list(envelope)
+    if arguments.plan:
+        return _plan(envelope, arguments.to)
+    with reporter() as tell:
+        done = rollback(HOST, tell, to=arguments.to, timeout_s=arguments.timeout)
+    if isinstance(done, Undone):
+        envelope.add({"changed": True})
+        envelope.say(f"undone: a run of {done.verb} that was cut off: {done.text}")
+        return ExitCode.DONE
+    step = done.step
+    plan = step.plan
+    envelope.add(
+        {
+            "changed": not step.is_empty,
+            "profile": step.outline.profile,
+            "changes": plan_values(plan),
+            "instances": live_values(done.outcome.services),
+        }
+    )
+    envelope.say(f"done: {counted(plan.count, 'change')}; {_named(step)} serves again")
+    envelope.say()
+    for line in try_it(step.outline.endpoint, step.outline.models):
+        envelope.say(line)
+    return ExitCode.DONE
+
+
+def _plan(envelope: Envelope, to: int | None) -> ExitCode:
+    step = plan_rollback(HOST, to=to)
+    envelope.add(
+        {
+            "profile": step.outline.profile,
+            "pending": step.plan.count,
+            "changes": plan_values(step.plan),
+        }
+    )
+    for line in plan_lines(step.plan):
+        envelope.say(line)
+    envelope.say(f"to {_named(step)} {plan_summary(step.plan)}")
+    return ExitCode.DONE
+
+
+def _list(envelope: Envelope) -> ExitCode:
+    kept = kept_generations(HOST)
+    envelope.add({"generations": [_values(one) for one in kept]})
+    for one in kept:
+        receipt = one.generation.receipt
+        mark = "*" if one.is_current else " "
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.kept_at))
+        simulated = ", simulated engine" if receipt.simulate else ""
+        envelope.say(
+            f"{mark} {one.generation.number:<5}{day}  profile {receipt.profile}{simulated}, "
+            f"{', '.join(receipt.order)}, by {receipt.tool_version}"
+        )
+    if not kept:
+        envelope.say("no generation is kept")
+    return ExitCode.DONE
+
+
+def _values(one: Kept) -> dict[str, object]:
+    receipt = one.generation.receipt
+    return {
+        "number": one.generation.number,
+        "current": one.is_current,
+        "kept_at": one.kept_at,
+        "profile": receipt.profile,
+        "simulate": receipt.simulate,
+        "models": list(receipt.models),
+        "tool_version": receipt.tool_version,
+    }
+
+
+def _named(step: Step) -> str:
+    return f"generation {step.outline.generation}, profile {step.outline.profile},"

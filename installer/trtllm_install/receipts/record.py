@@ -1,0 +1,26 @@
+"""A receipt as a record, the same in the receipt's file and in a generation's."""
+
+from dataclasses import asdict
+from typing import Any
+
+from trtllm_install.model.receipt import OwnedFile, Receipt
+from trtllm_install.model.tree import Fingerprint
+
+_LISTS = ("directories", "accounts", "models", "order")
+
+
+def receipt_record(receipt: Receipt) -> dict[str, object]:
+    """Return the receipt as JSON can hold it."""
+    return asdict(receipt)
+
+
+def receipt_from(record: dict[str, Any]) -> Receipt:
+    """Return the receipt; raises KeyError, TypeError, ValueError or AttributeError."""
+    return Receipt(
+        **{
+            **record,
+            "files": {path: OwnedFile(**f) for path, f in record["files"].items()},
+            **{key: tuple(record[key]) for key in _LISTS},
+            "services": {n: Fingerprint(**f) for n, f in record["services"].items()},
+        }
+    )

@@ -1,0 +1,314 @@
+"""Kills an install at every step, inside a lab root, and demands the old tree back.
+
+Run by the tool's own Python in a root where nothing is installed:
+
+    /opt/trtllm/tool/bin/python /srv/checkout/tests/lab/kill_walk.py systemd
+
+Everything is imported once, and each point is a child of its own that kills itself with
+SIGKILL; another child then does what an operator would: ``rollback``. Points where
+nothing of the services is touched yet need none of them, and are cheap.
+"""
+
+import contextlib
+import hashlib
+import io
+import itertools
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from trtllm_install.app.converge import How, carry_out, plan_step
+from trtllm_install.app.install import install
+from trtllm_install.app.observe import look_at
+from trtllm_install.app.options import Options
+from trtllm_install.app.rollback import rollback
+from trtllm_install.app.services import supervisor_called
+from trtllm_install.app.undo import is_final, undo
+from trtllm_install.app.uninstall import uninstall
+from trtllm_install.apply.journal import Journal
+from trtllm_install.cli.plain import SilentReporter
+from trtllm_install.host import files
+from trtllm_install.host.local import LocalHost
+from trtllm_install.model import layout
+
+SYSTEMD = sys.argv[1:] == ["systemd"]
+MULTI = Options(profile="multi", simulate=True)
+QWEN = Options(profile="qwen", simulate=True)
+HOST = LocalHost()
+MARK = f"write {layout.JOURNAL}/committed"
+# One model has stopped, everything is written, the model that stays has begun anew.
+FORCE = "'enable'" if SYSTEMD else "bin/supervisord'"  # what was written comes into force
+SWITCH_POINTS = (
+    ("'stop', 'trtllm-nemotron.service'", f"write {layout.RECEIPT}", "'restart', '--no-block'")
+    if SYSTEMD
+    else ("'stop', 'nemotron'", f"write {layout.RECEIPT}", "'add', 'qwen'")
+)
+Tree = dict[str, tuple[object, ...]]
+
+FOLDERS = ("/etc", "/opt/trtllm", "/run/trtllm", "/var/lib/trtllm", "/var/log/trtllm")
+# What an undo does not bring back, all of it: what the account tools keep of the moment
+# before their last change and the mtimes of the files they rewrite, the mtimes of folders,
+# and supervisord's logs, which say why something failed.
+LEFT_OUT = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock")
+REWRITTEN = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+LOGS = "/var/log/trtllm"
+
+ACTS = frozenset(
+    {"write", "make_directory", "make_link", "remove", "remove_tree", "run", "http"},
+)
+When = Literal["after", "within"]
+
+
+def tree(*, times: bool = True) -> Tree:
+    """Every path with kind, mode, owner, group, content, and of files and links the mtime."""
+    found: Tree = {}
+    for top in FOLDERS:
+        for path in walk(Path(top)):
+            name = str(path)
+            if name in LEFT_OUT or name.startswith(LOGS):
+                continue
+            entry = path.lstat()
+            content = ""
+            if stat.S_ISLNK(entry.st_mode):
+                content = str(path.readlink())
+            elif stat.S_ISREG(entry.st_mode):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+            timed = times and not stat.S_ISDIR(entry.st_mode) and name not in REWRITTEN
+            mtime = entry.st_mtime_ns if timed else 0
+            found[name] = (oct(entry.st_mode), entry.st_uid, entry.st_gid, content, mtime)
+    return found
+
+
+def walk(top: Path) -> Iterator[Path]:
+    if top.exists():
+        yield top
+    for folder, folders, names in os.walk(top):
+        # The tool itself is bootstrap's, and big.
+        folders[:] = [f for f in folders if not (folder == "/opt/trtllm" and f.startswith("tool"))]
+        yield from (Path(folder, name) for name in (*folders, *names))
+
+
+def demand_same(want: Tree, have: Tree, point: str) -> None:
+    differ = [p for p in sorted(want.keys() | have.keys()) if want.get(p) != have.get(p)]
+    lines = [f"  {p}: {want.get(p, 'absent')} -> {have.get(p, 'absent')}" for p in differ[:20]]
+    if differ:
+        raise SystemExit(f"{point}: not as it was:\n" + "\n".join(lines))
+
+
+def ours() -> set[str]:
+    """What of ours runs, by name."""
+    words = ("trtllm-supervise", "supervisord", "trtllm-serve")
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            if any(word in line for word in words) and "kill_walk" not in line:
+                found.add(line)
+    return found
+
+
+class Killed:
+    """The machine, and a SIGKILL after its n-th act or the act of this name, or in the middle."""
+
+    def __init__(self, at: int | str, when: When) -> None:
+        self.at = at
+        self.when = when
+        self.acts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(HOST, name)
+        if name not in ACTS:
+            return method
+
+        def act(*args: Any, **kwargs: Any) -> Any:
+            self.acts += 1
+            said = f"{name} {args[0]}"
+            if self.at != self.acts and not (isinstance(self.at, str) and self.at in said):
+                return method(*args, **kwargs)
+            os.write(3, said.encode())
+            if self.when == "within":
+                files.os.rename = die  # type: ignore[assignment]
+            method(*args, **kwargs)
+            die()
+            raise AssertionError
+
+        return act
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_child(act: Callable[[], object]) -> tuple[int, str]:
+    """Run in a child; return its wait status and what it said on descriptor 3."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(writing, 3)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                act()
+        except BaseException as error:  # noqa: BLE001 (whatever it is, it is told)
+            os.write(3, f"{error!r}\n{said.getvalue()}".encode())
+            os._exit(1)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    return os.waitpid(pid, 0)[1], said
+
+
+def recover() -> None:
+    """What an operator does; without an open journal it would go further back."""
+    if Journal(HOST).read() is None or is_final(HOST):
+        with HOST.lock("/run/lock/trtllm-install.lock"):
+            undo(HOST, SilentReporter())
+        return
+    rollback(HOST, SilentReporter(), to=None, timeout_s=60)
+
+
+def kill_and_roll_back(act: Callable[[Any], object], at: int | str, when: When, old: Tree) -> str:
+    """Kill there and go back; return what the act was, the mark once the run was final."""
+    status, said = in_child(lambda: act(Killed(at, when)))
+    point = f"killed {when} act {at}: {said}"
+    if status != signal.SIGKILL:
+        raise SystemExit(f"{point}: ended {status}, and was to be killed")
+    final = is_final(HOST)
+    expect(in_child(recover), f"go back: {point}")
+    if final:
+        return MARK
+    demand_same(old, tree(), point)
+    return said
+
+
+def kill_at_every_act(act: Callable[[Any], object], old: Tree, *, stride: int = 1) -> int:
+    """Kill after each act up to the first proof, and within every tenth that writes a file.
+
+    Without a proof the last point is the mark, after which the new tree stays.
+    """
+    points = writes = 0
+    for at in itertools.count(1, stride):
+        said = kill_and_roll_back(act, at, "after", old)
+        points += 1
+        if said.startswith("http") or said == MARK:
+            return points
+        writes += said.startswith("write")
+        if said.startswith("write") and writes % 10 == 0:
+            kill_and_roll_back(act, at, "within", old)
+            points += 1
+    raise AssertionError
+
+
+def step_to(options: Options) -> Callable[[Any], object]:
+    """Plan once: as long as the tree is the old one, so is the plan."""
+    judged = look_at(HOST, options, SilentReporter())
+    name = judged.wanted.installation.supervisor
+    step = plan_step(HOST, supervisor_called(name, HOST), judged, options)
+    how = How(verb="install", start=options.start, timeout_s=60)
+
+    def act(host: Any) -> object:
+        return carry_out(host, supervisor_called(name, host), step, SilentReporter(), how)
+
+    return act
+
+
+def walk_first_install() -> int:
+    """Nothing there -> everything there, running and proved: old up to the mark, then new."""
+    old, running = tree(), ours()
+    act = step_to(MULTI)
+    points = kill_at_every_act(act, old)
+    kill_and_roll_back(act, MARK, "within", old)
+    demand(f"nothing of ours running, and not {ours() - running}", ours() == running)
+    in_child(lambda: act(Killed(MARK, "after")))
+    demand("the mark", is_final(HOST))
+    new = tree()
+    return points + 2 + kill_while_clearing(new)
+
+
+def kill_while_clearing(new: Tree) -> int:
+    """Each removal of the final journal is the last of one child."""
+    points = 0
+    while Journal(HOST).is_there():
+        in_child(lambda: undo(Killed(1, "after"), SilentReporter()))  # type: ignore[arg-type]
+        points += 1
+        have = {p: e for p, e in tree().items() if not p.startswith(layout.JOURNAL)}
+        want = {p: e for p, e in new.items() if not p.startswith(layout.JOURNAL)}
+        demand_same(settled(want), settled(have), f"killed after {points} removals")
+    return points
+
+
+def walk_switch_of_files() -> int:
+    """Multi -> qwen with nothing running: what is replaced and removed comes back as it was."""
+    expect(in_child(lambda: install(HOST, replace(MULTI, start=False), SilentReporter())), "write")
+    os.chown(f"{layout.ETC}/instances/qwen.json", 0, 4)  # a group and a time of the operator
+    os.utime(f"{layout.UNITS}/{layout.TARGET}" if SYSTEMD else layout.SUPERVISORD_CONF, (1, 2))
+    points = kill_at_every_act(step_to(replace(QWEN, start=False)), tree(), stride=3)
+    expect(in_child(lambda: uninstall(HOST, SilentReporter(), purge=True)), "uninstall")
+    return points
+
+
+def walk_switch_of_services() -> int:
+    """Multi -> qwen with all of it running: stopped, half-way, and begun anew."""
+    old, running = tree(), len(ours())
+    act = step_to(QWEN)
+    for at in SWITCH_POINTS:
+        status, said = in_child(lambda a=at: act(Killed(a, "after")))  # type: ignore[misc]
+        demand(f"killed at {at}, not {status} {said}", status == signal.SIGKILL)
+        expect(in_child(recover), f"roll back from {at}")
+        demand_same(settled(old), settled(tree()), at)
+        demand(f"all of it running after {at}, and not {ours()}", len(ours()) == running)
+    return len(SWITCH_POINTS)
+
+
+def install_after_kill() -> int:
+    """The next install says what it undoes, and ends where an install that lived does."""
+    new = tree(times=False)
+    expect(in_child(lambda: uninstall(HOST, SilentReporter(), purge=True)), "uninstall")
+    in_child(lambda: step_to(MULTI)(Killed(FORCE, "after")))
+    demand("a run that was cut off", Journal(HOST).read() is not None)
+    expect(in_child(lambda: install(HOST, MULTI, SilentReporter())), "install after a kill")
+    demand_same(settled(new), settled(tree(times=False)), "installed after a kill")
+    return 1
+
+
+def settled(found: Tree) -> Tree:
+    """Without what services write: their state and caches, which no undo takes from them."""
+    theirs = [f"{layout.STATE}/{name}" for name in ("qwen", "nemotron", "proxy")]
+    theirs += [layout.RUN, f"{layout.ETC}/passwd-"]
+    return {p: e for p, e in found.items() if not p.startswith(tuple(theirs))}
+
+
+def demand(what: str, true: object) -> None:
+    """Go on only if it is so."""
+    if not true:
+        raise SystemExit(f"expected {what}")
+
+
+def expect(ended: tuple[int, str], what: str) -> None:
+    """Go on only if the child did it."""
+    if ended[0]:
+        raise SystemExit(f"cannot {what}: {ended[1]}")
+
+
+def main() -> None:
+    """Walk, and say how many points of how many."""
+    # A killed process leaves its writes to the kernel; only a power cut needs the disk.
+    files.os.fsync = lambda _: None  # type: ignore[assignment]
+    walks = [walk_switch_of_files, walk_first_install, walk_switch_of_services, install_after_kill]
+    for walk_it in walks:
+        begun = time.monotonic()
+        points = walk_it()
+        seconds = time.monotonic() - begun
+        words = walk_it.__name__.replace("_", " ")
+        sys.stdout.write(f"{words}: {points} of {points} ({seconds:.0f} s)\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
