@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
 from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, Ran, words_for
 from fakes.fake_systemd import Fate
@@ -17,6 +19,7 @@ from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.tree import Action, ServiceAction
 
 SCHEMA: dict[str, Any] = json.loads(resources.read_text("configs/schema/output.schema.json"))
+EVENTS: dict[str, Any] = json.loads(resources.read_text("configs/schema/events.schema.json"))
 
 
 def closed(schema: Any) -> Any:
@@ -26,12 +29,16 @@ def closed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     inner = {key: closed(value) for key, value in schema.items()}
-    if "properties" in inner and isinstance(schema.get("type"), str):
+    if "properties" in inner and isinstance(schema.get("type"), str) and "oneOf" not in schema:
         inner["additionalProperties"] = False
     return inner
 
 
 CLOSED = Draft202012Validator(closed(copy.deepcopy(SCHEMA)))
+BOTH: Registry[Any] = Registry().with_resource(
+    "output.schema.json", DRAFT202012.create_resource(closed(copy.deepcopy(SCHEMA)))
+)
+CLOSED_EVENT = Draft202012Validator(closed(copy.deepcopy(EVENTS)), registry=BOTH)
 
 
 @pytest.fixture
@@ -41,16 +48,28 @@ def line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 def demand(ran: Ran) -> dict[str, Any]:
     """Return the document after it passed; ``ok`` and the exit code must agree with it."""
-    document = ran.document
+    return demand_document(ran.document, ran.code)
+
+
+def demand_document(document: dict[str, Any], code: int) -> dict[str, Any]:
     complaints = [f"{e.json_path}: {e.message}" for e in CLOSED.iter_errors(document)]
     assert complaints == []
-    assert document["exit_code"] == ran.code
-    assert document["ok"] == (ran.code in {0, 10})
+    assert document["exit_code"] == code
+    assert document["ok"] == (code in {0, 10})
     return document
 
 
-def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
+def demand_events(events: list[dict[str, Any]]) -> list[str]:
+    """Return the names of events, in order, after each passed."""
+    for event in events:
+        complaints = [f"{e.json_path}: {e.message}" for e in CLOSED_EVENT.iter_errors(event)]
+        assert complaints == [], event
+    return [event["event"] for event in events]
+
+
+def test_the_schemas_are_schemas() -> None:
+    for schema in (SCHEMA, EVENTS):
+        Draft202012Validator.check_schema(schema)
 
 
 @pytest.mark.parametrize("verb", JSON_VERBS)
@@ -69,6 +88,50 @@ def test_a_failure_of_every_verb(line: CommandLine, verb: str) -> None:
     document = demand(ran)  # only some verbs know --site: a usage error is one more failure
     assert not document["ok"]
     assert document["error"]
+
+
+@pytest.mark.parametrize("verb", JSON_VERBS)
+def test_events_of_every_verb_end_with_the_document(
+    line: CommandLine, verb: str, tmp_path: Path
+) -> None:
+    line.installed().host.add_directory(str(tmp_path))
+    ran = line.run(*words_for(verb, str(tmp_path)), "--output", "jsonl")
+    *events, document = ran.lines
+    assert demand_document(document, ran.code)["kind"] == verb
+    names = demand_events(events)
+    assert names.count("begin") == names[:1].count("begin")
+
+
+@pytest.mark.parametrize("verb", JSON_VERBS)
+def test_events_of_every_failure_end_with_the_document(line: CommandLine, verb: str) -> None:
+    line.host.root = False
+    ran = line.run(*words_for(verb), "--site", "/none.yaml", "--output", "jsonl")
+    *events, document = ran.lines
+    demand_events(events)
+    assert demand_document(document, ran.code)["error"]
+
+
+def test_events_of_an_install_tell_all_of_it_in_order(line: CommandLine) -> None:
+    ran = line.run(*INSTALL, "--output", "jsonl")
+    *events, document = ran.lines
+    names = demand_events(events)
+    assert set(names) >= {"begin", "profile", "phase", "planned", "change", "service", "live"}
+    assert names.index("planned") < names.index("change") < names.index("service")
+    planned = [e["change"] for e in events if e["event"] == "planned"]
+    made = [e["change"] for e in events if e["event"] in {"change", "service"}]
+    assert planned == document["changes"]
+    assert [c for c in made if c in planned] == planned
+    last = {e["instance"]["name"]: e["instance"] for e in events if e["event"] == "live"}
+    assert [last[name]["state"] for name in ("qwen", "nemotron", "proxy")] == ["healthy"] * 3
+    assert ran.err == ""
+
+
+def test_a_log_file_holds_events(line: CommandLine) -> None:
+    document = demand(line.run(*INSTALL, "--output", "json"))
+    raw = line.host.read(document["log_file"]) or b""
+    names = demand_events([json.loads(text) for text in raw.splitlines()])
+    assert (names[0], names[-1]) == ("begin", "end")
+    assert names.count("command") > 3
 
 
 def test_what_install_finds_does_and_starts(line: CommandLine) -> None:
@@ -125,6 +188,9 @@ def test_every_word_of_ours_is_in_the_schema() -> None:
     defs = ("$defs",)
     codes = {error.__name__ for error in errors.InstallError.__subclasses__()}
     ours = {name for name in codes if hasattr(errors, name)}
+    ending = set(EVENTS["properties"]["event"]["enum"])
+    said = [part["properties"]["event"] for part in EVENTS["oneOf"]]
+    assert ending == {n for part in said for n in part.get("enum", [part.get("const")])}
     assert enum("properties", "kind") == {*VERBS, "usage"}
     assert enum("properties", "exit_code") == {int(code) for code in errors.ExitCode}
     assert enum(*defs, "error", "properties", "code") == ours | {"InternalError"}

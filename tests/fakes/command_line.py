@@ -29,6 +29,11 @@ class Ran:
         """Everything on stdout as the one JSON document that it has to be."""
         return dict(json.loads(self.out))
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Return everything on stdout as JSON lines: events, and the document."""
+        return [dict(json.loads(line)) for line in self.out.splitlines()]
+
 
 @dataclass(slots=True)
 class CommandLine:

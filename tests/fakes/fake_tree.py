@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -206,6 +206,14 @@ class FakeTree:
                 content=content,
                 mtime_ns=self._time() if mtime_ns is None else mtime_ns,
             )
+
+    def append(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+        """Add to a file. Logs are no part of what is counted as a change."""
+        real = self._place(path)
+        old = self._node(real, "write") or Node(kind="file", mode=mode, owner=owner, group=owner)
+        if old.kind != "file":
+            raise _refused("write", path, f"it is a {old.kind}")
+        self.nodes[real] = replace(old, content=old.content + content)
 
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """Make one folder; the one above must be there."""

@@ -28,6 +28,7 @@ from trtllm_install.apply.journal import Journal
 from trtllm_install.cli import arguments
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values, finding_values, live_values, smoke_values
+from trtllm_install.cli.runlog import RunLog
 from trtllm_install.config import schemas
 from trtllm_install.config.engine import engine_config_problems
 from trtllm_install.config.profile import parse_profile, parse_site
@@ -208,6 +209,9 @@ def test_what_the_installer_keeps_has_the_modes_that_files_says(tmp_path: Path) 
     local = LocalHost(str(tmp_path))
     with local.lock(layout.LOCK):
         modes[layout.LOCK] = local.look(layout.LOCK).mode  # type: ignore[union-attr]
+    machine.host.add_directory("/var/log")
+    RunLog(machine.host, "install", [], complain=print).open()
+    modes[layout.TOOL_LOGS] = machine.host.look(layout.TOOL_LOGS).mode  # type: ignore[union-attr]
     said = rows(sections(document("files.md"))["Kept by the installer"])
     assert {code_of(r["Path"]): int(r["Mode"], 8) for r in said} == modes
 
@@ -359,7 +363,7 @@ _ONLY = {"plan": {"pending"}, "logs": {"log"}}
 
 
 def envelope_keys() -> set[str]:
-    return set(Envelope("check", as_json=True)._document)
+    return set(Envelope("check", "json")._document)
 
 
 def test_json_examples_have_the_fields_of_the_envelope() -> None:
@@ -389,6 +393,20 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     for heading, keys in printed.items():
         said = [f for r in rows(part[heading]) for f in re.findall(r"`(\w+)`", r["Field"])]
         assert sorted(said) == sorted(keys), heading
+
+
+def test_events_table_has_the_events_of_the_schema() -> None:
+    schema = json.loads(resources.read_text("configs/schema/events.schema.json"))
+    fields: dict[str, set[str]] = {}
+    for part in schema["oneOf"]:
+        event = part["properties"]["event"]
+        for name in event.get("enum", [event.get("const")]):
+            fields[name] = set(part["properties"]) - {"event", "at"}
+    said = {
+        code_of(r["`event`"]): set(re.findall(r"`(\w+)`", r["Fields"]))
+        for r in rows(sections(document("json-output.md"))["Events"])
+    }
+    assert said == fields
 
 
 def test_json_error_codes_are_the_ones_of_the_code() -> None:

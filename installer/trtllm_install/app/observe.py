@@ -35,6 +35,7 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     reporter.phase("check the host")
     receipt = read_receipt(host)
     wanted = prepare(host, options, receipt)
+    reporter.profile(wanted.installation.profile)
     facts = observe(host, wanted.installation, engine_path=options.engine_path)
     findings = accepted(judge(facts, wanted.installation), options.accept)
     return Judged(wanted=wanted, facts=facts, findings=findings, receipt=receipt)

@@ -73,19 +73,24 @@ def operate(
     with host.lock(layout.LOCK):
         undo_what_was_cut_off(host, reporter)
         receipt = installed_receipt(host)
+        reporter.profile(receipt.profile)
         chosen = chosen_services(receipt, names)
         supervisor = supervisor_called(receipt.supervisor, host)
         restarted = chosen if action is ServiceAction.RESTART else ()
         replaced = {live.name: live.pid for live in read_live(host, restarted)}
         if action is ServiceAction.STOP and not names:
             supervisor.stop_all(chosen)
+            for name in chosen:
+                reporter.service(ServiceChange(action=action, name=name, reason="asked for"))
             return Ordered(services=chosen, replaced=replaced)
         if action is ServiceAction.START:
             make_run_folder(host)
             if not names:
                 supervisor.activate()  # also what --no-start has left to do
         for name in chosen:
-            supervisor.carry_out(ServiceChange(action=action, name=name, reason="asked for"))
+            change = ServiceChange(action=action, name=name, reason="asked for")
+            supervisor.carry_out(change)
+            reporter.service(change)
         return Ordered(services=chosen, replaced=replaced)
 
 
@@ -99,6 +104,7 @@ def wait(
 ) -> tuple[Live, ...]:
     """Return once the services serve; raises GateFailed as ``await_serving`` does."""
     receipt = installed_receipt(host)
+    reporter.profile(receipt.profile)
     return await_serving(
         host,
         supervisor_called(receipt.supervisor, host),

@@ -28,6 +28,9 @@ class Live:
 class Reporter(Protocol):
     """Hears what happens, in order."""
 
+    def profile(self, name: str) -> None:
+        """Hear which profile it is about, wherever its name came from."""
+
     def phase(self, title: str) -> None:
         """Begin a phase: "check the host"."""
 

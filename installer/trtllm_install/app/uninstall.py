@@ -44,6 +44,7 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         receipt = read_receipt(host)
         if receipt is None:
             return Uninstalled()
+        reporter.profile(receipt.profile)
         tree = see_tree(host, Desired(), receipt)
         refuse_obstacles(Desired(), tree, receipt)
         changes = plan_removal(Desired(), tree, receipt)

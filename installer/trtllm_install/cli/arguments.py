@@ -74,7 +74,7 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
     name: str, verb: argparse.ArgumentParser
 ) -> None:
     if name != "gpu-ready":
-        verb.add_argument("--output", choices=("text", "json"), default="text")
+        verb.add_argument("--output", choices=("text", "json", "jsonl"), default="text")
     if name in {"install", "check", "plan", "render"}:
         _wishes(verb)
     match name:

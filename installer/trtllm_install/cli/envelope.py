@@ -1,32 +1,59 @@
 """What a verb answers with: one JSON document on stdout, or text for people."""
 
 import json
+import os
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Literal, TextIO
 
+from trtllm_install import __version__
+from trtllm_install.cli.moment import moment
 from trtllm_install.model.errors import ExitCode, InstallError
+from trtllm_install.model.secrets import mask, mask_value
 
 API_VERSION = "trtllm.install/v1"
+Output = Literal["text", "json", "jsonl"]
 
 
 class Envelope:
     """Collects the answer of one run. In JSON nothing else ever reaches stdout."""
 
-    def __init__(self, verb: str, as_json: bool) -> None:  # noqa: FBT001 (one switch, one caller)
-        self.as_json = as_json
+    def __init__(self, verb: str, output: Output = "text") -> None:
+        self.output: Output = output
+        self.log_file: str | None = None  # that this run has written
+        self._out: TextIO | None = sys.stdout
+        self._refused: OSError | None = None
+        self._begun = time.monotonic()
         self._document: dict[str, object] = {
             "apiVersion": API_VERSION,
             "kind": verb,
             "ok": True,
             "changed": False,
+            "dry_run": False,
             "exit_code": 0,
             "profile": None,
+            "tool_version": __version__,
+            "host": os.uname().nodename,
+            "started": moment(),
+            "duration_s": 0.0,
             "findings": [],
             "changes": [],
             "instances": [],
+            "log_file": None,
             "error": None,
         }
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Keep stdout for the document: whatever else is printed meanwhile goes to stderr."""
+        if self.output == "text":
+            yield
+            return
+        with redirect_stdout(sys.stderr):
+            yield
 
     def add(self, fields: Mapping[str, object]) -> None:
         """Set fields of the JSON document."""
@@ -34,8 +61,14 @@ class Envelope:
 
     def say(self, text: str = "") -> None:
         """Print a line of the answer for people, on stdout."""
-        if not self.as_json:
-            print(text)  # noqa: T201 (the answer itself)
+        if self.output == "text":
+            self._write(f"{mask(text)}\n")
+
+    def event(self, line: str) -> None:
+        """Print what has just happened, a JSON object on one line, at once."""
+        if self.output == "jsonl":
+            self._write(f"{line}\n")
+            self._flush()
 
     def note(self, text: str) -> None:
         """Say something that matters to whoever reads the answer, on stderr."""
@@ -43,36 +76,85 @@ class Envelope:
 
     def fail(self, error: InstallError) -> None:
         """Answer with an expected failure: the error, a blank line, the hint, on stderr."""
-        message, _, details = error.message.partition("\n")
+        message, _, details = mask(error.message).partition("\n")
         self._document["error"] = {
             "code": _code(error),
             "message": error.message,
             "hint": error.hint,
         }
-        print(f"error: {message}", file=sys.stderr)  # noqa: T201
+        _talk(f"error: {message}")
         if details:
-            print(details, file=sys.stderr)  # noqa: T201
-        print(f"\nhint: {error.hint}", file=sys.stderr)  # noqa: T201
+            _talk(details)
+        _talk(f"\nhint: {mask(error.hint)}")
+        if self.log_file:
+            _talk(f"log: {self.log_file}")
 
-    def crash(self, error: Exception) -> None:
-        """Answer with a bug of ours: all that a report needs."""
-        text = "".join(traceback.format_exception(error))
+    def crash(self, error: BaseException) -> None:
+        """Answer with a bug of ours: all that a report needs, or where it is written."""
+        where = f"with {self.log_file}" if self.log_file else "with the lines on stderr"
         self._document["error"] = {
             "code": "InternalError",
             "message": f"{type(error).__name__}: {error}",
-            "hint": "report it with the lines on stderr",
+            "hint": f"report it {where}",
         }
-        print(text, file=sys.stderr)  # noqa: T201
-        print(f"error: this is a bug: {error!r}", file=sys.stderr)  # noqa: T201
-        print("\nhint: report it with the lines above", file=sys.stderr)  # noqa: T201
+        if not self.log_file:
+            _talk(mask("".join(traceback.format_exception(error))))
+        _talk(mask(f"error: this is a bug: {error!r}"))
+        lines = f"the traceback is in {self.log_file}" if self.log_file else "with the lines above"
+        _talk(f"\nhint: report it: {lines}")
 
-    def finish(self, code: ExitCode) -> None:
-        """Print the document, if it is one that was asked for."""
+    def finish(self, code: ExitCode) -> ExitCode:
+        """Print the document, if one was asked for, and return what to exit with.
+
+        That is ``code``, unless the answer of a success could not be written.
+        """
         self._document["exit_code"] = int(code)
         self._document["ok"] = code in {ExitCode.DONE, ExitCode.CHANGES_PENDING}
-        if self.as_json:
-            print(json.dumps(self._document, indent=2))  # noqa: T201
-        sys.stdout.flush()
+        self._document["duration_s"] = round(time.monotonic() - self._begun, 3)
+        self._document["log_file"] = self.log_file
+        if self.output != "text":
+            indent = 2 if self.output == "json" else None
+            text = json.dumps(mask_value(self._document), indent=indent, default=str)
+            self._write(f"{text}\n")
+        self._flush()
+        if self._refused is None:
+            return code
+        _talk(f"error: cannot write the answer: {(self._refused.strerror or '').lower()}")
+        _talk("\nhint: df -h, then run the same command again")
+        return code if code is not ExitCode.DONE else ExitCode.INTERNAL
+
+    def _write(self, text: str) -> None:
+        with self._tolerant():
+            if self._out:
+                self._out.write(text)
+
+    def _flush(self) -> None:
+        with self._tolerant():
+            if self._out:
+                self._out.flush()
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        """A reader that is gone, or a full disk, must not stop the work that is reported on."""
+        try:
+            yield
+        except BrokenPipeError:  # `plan | head` has seen enough; the exit code still tells
+            self._forget()
+        except OSError as error:
+            self._refused = error
+            self._forget()
+
+    def _forget(self) -> None:
+        """Leave nothing for the interpreter to flush into a pipe that is closed."""
+        out, self._out = self._out, None
+        with suppress(OSError):
+            if out:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+def _talk(text: str) -> None:
+    with suppress(OSError):  # nobody listens any more
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _code(error: InstallError) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rich.console import Console, Group
 from rich.live import Live as Screen
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from trtllm_install.app.reporter import Live
 from trtllm_install.cli.plain import PlainReporter
+from trtllm_install.model.secrets import mask
 from trtllm_install.model.states import BACKOFF, FAILED, MEANING, SERVING
 
 _WIDEST_STATE = max(len(state) for state in MEANING)
@@ -32,14 +34,16 @@ class LiveReporter(PlainReporter):
         """See Reporter.phase."""
         self._close()
         self._begun = time.monotonic()
-        self._console.print(Text(f"==> {title}", style="bold"))
+        with suppress(OSError):  # the terminal is gone, and the work goes on
+            self._console.print(Text(f"==> {title}", style="bold"))
 
     def live(self, services: Sequence[Live]) -> None:
         """See Reporter.live."""
-        if self._screen is None:
-            self._screen = Screen(console=self._console, refresh_per_second=8, transient=False)
-            self._screen.start()
-        self._screen.update(self._table(services))
+        with suppress(OSError):
+            if self._screen is None:
+                self._screen = Screen(console=self._console, refresh_per_second=8, transient=False)
+                self._screen.start()
+            self._screen.update(self._table(services))
         if all(live.state in SERVING for live in services):
             self._close()
 
@@ -49,7 +53,8 @@ class LiveReporter(PlainReporter):
 
     def line(self, text: str) -> None:
         """Write one line of talk above the services."""
-        self._console.print(Text(text), soft_wrap=True)
+        with suppress(OSError):
+            self._console.print(Text(mask(text)), soft_wrap=True)
 
     def _table(self, services: Sequence[Live]) -> Group:
         table = Table(
@@ -83,9 +88,10 @@ class LiveReporter(PlainReporter):
         return self._done_at.setdefault(live.name, now) if live.state in SERVING else now
 
     def _close(self) -> None:
-        if self._screen:
-            self._screen.stop()
-            self._screen = None
+        screen, self._screen = self._screen, None
+        with suppress(OSError):
+            if screen:
+                screen.stop()
 
 
 def _style(state: str) -> str:

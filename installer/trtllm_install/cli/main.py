@@ -2,78 +2,144 @@
 
 import importlib
 import os
+import signal
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from trtllm_install import __version__
 from trtllm_install.cli.arguments import UsageError, parse_arguments
 from trtllm_install.model.errors import ConfigError, ExitCode, InstallError, Interrupted
 
 if TYPE_CHECKING:
-    from trtllm_install.cli.envelope import Envelope
+    from trtllm_install.cli.envelope import Envelope, Output
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (docs/reference/exit-codes.md)."""
+    as_a_program = argv is None
     words = sys.argv[1:] if argv is None else argv
+    if as_a_program:
+        _take_over_process()
+    try:
+        return int(_answered(words))
+    except KeyboardInterrupt:  # before there was anything to answer with
+        return int(ExitCode.INTERRUPTED)
+    finally:
+        if as_a_program:
+            _flush()
+
+
+def _answered(words: Sequence[str]) -> ExitCode:
     try:
         arguments = parse_arguments(words)
     except UsageError as error:
-        return int(_misused(error, words))
+        return _misused(error, words)
     if arguments.version:
         print(f"trtllm-install {__version__}")  # noqa: T201 (asked for)
         return ExitCode.DONE
-    # One module per verb, loaded only when it is asked for.
-    verb = importlib.import_module(
-        f"trtllm_install.cli.verbs.{(arguments.verb or 'install').replace('-', '_')}"
-    )
-    return int(_guarded(verb.run, arguments))
+    return _guarded(arguments)
 
 
 def _misused(error: UsageError, words: Sequence[str]) -> ExitCode:
     from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
 
-    said = " ".join(words).replace("--output=", "--output ")
-    envelope = Envelope("usage", "--output json" in said)
+    envelope = Envelope("usage", _asked_for(words))
     envelope.fail(
         ConfigError(f"cannot read the command line: {error}", hint=f"{error.program} --help")
     )
-    envelope.finish(ExitCode.USAGE)
-    return ExitCode.USAGE
+    return envelope.finish(ExitCode.USAGE)
 
 
-def _guarded(run: "Callable[[Namespace, Envelope], ExitCode]", arguments: Namespace) -> ExitCode:
+def _asked_for(words: Sequence[str]) -> "Output":
+    """The form of the answer, from words that could not be parsed."""
+    said = " ".join(words).replace("--output=", "--output ") + " "
+    if "--output jsonl " in said:
+        return "jsonl"
+    return "json" if "--output json " in said else "text"
+
+
+def _guarded(arguments: Namespace) -> ExitCode:
     from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
-    from trtllm_install.host.signals import ending_as_interrupt  # noqa: PLC0415 (likewise)
 
-    envelope = Envelope(arguments.verb, getattr(arguments, "output", "text") == "json")
+    envelope = Envelope(arguments.verb, getattr(arguments, "output", "text"))
+    code, ended_by = ExitCode.DONE, None
     try:
-        with ending_as_interrupt():
-            code: ExitCode = run(arguments, envelope)
-    except InstallError as error:
+        with envelope.answering():
+            # One module per verb, loaded only when it is asked for.
+            name = arguments.verb.replace("-", "_")
+            verb = importlib.import_module(f"trtllm_install.cli.verbs.{name}")
+            code = verb.run(arguments, envelope)
+    except BaseException as error:  # noqa: BLE001 (whatever it is, one answer is owed)
+        ended_by = error
+    _listen_no_more()
+    if ended_by:
+        code = _failed(envelope, ended_by)
+    return envelope.finish(code)
+
+
+def _failed(envelope: "Envelope", error: BaseException) -> ExitCode:
+    if isinstance(error, KeyboardInterrupt):
+        by = f" by {error}" if str(error) else ""
+        error = Interrupted(f"interrupted{by}", hint="run the same command again")
+    if isinstance(error, InstallError):
         envelope.fail(error)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        envelope.fail(Interrupted("interrupted", hint="run the same command again"))
-        code = ExitCode.INTERRUPTED
-    except BrokenPipeError:  # `plan | head` has seen enough
-        _forget_stdout()
-        return ExitCode.DONE
-    except Exception as error:  # noqa: BLE001 (a bug still owes one document and a way to report)
-        envelope.crash(error)
-        code = ExitCode.INTERNAL
+        return error.exit_code
+    envelope.crash(error)
+    return ExitCode.INTERNAL
+
+
+def _take_over_process() -> None:
+    """Make the process one that can always answer: three open descriptors, signals, encoding.
+
+    A closed descriptor would be given to the next file that is opened, and what is printed
+    would land in it. A terminal that goes away (SIGHUP) and a service manager's SIGTERM are
+    Ctrl-C by another name: what was begun has to be undone.
+    """
+    for number in (0, 1, 2):
+        if not _is_open(number):
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+    for number in _INTERRUPTS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
+            signal.signal(number, _interrupt)
+
+
+def _is_open(number: int) -> bool:
     try:
-        envelope.finish(code)
-    except BrokenPipeError:  # nobody reads the answer; the exit code still says how it went
-        _forget_stdout()
-    return code
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
-def _forget_stdout() -> None:
-    """Leave nothing for the interpreter to flush into a pipe that is closed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _interrupt(number: int, _: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt("" if number == signal.SIGINT else signal.Signals(number).name)
+
+
+def _listen_no_more() -> None:
+    """From here on there is only the answer to give, and half of it would be worse than none."""
+    for number in _INTERRUPTS:
+        if signal.getsignal(number) is _interrupt:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _flush() -> None:
+    """Write what --help and --version left, or drop it where nobody reads it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from trtllm_install.app.reporter import Live
 from trtllm_install.cli.present import finding_lines, plan_summary
 from trtllm_install.model import layout
 from trtllm_install.model.findings import Finding, Severity
+from trtllm_install.model.secrets import mask
 from trtllm_install.model.tree import Change, Plan, ServiceChange
+from trtllm_install.plan.diff import unified
 
 # A load of minutes must show life in a log, without filling it.
 _REPEAT_S = 30.0
@@ -22,7 +25,9 @@ class PlainReporter:
     def __init__(self) -> None:
         self._shown: dict[str, tuple[str, float]] = {}
         self._lists = False
-        self.plan: Plan | None = None  # the last one told
+
+    def profile(self, name: str) -> None:
+        """See Reporter.profile; the answer names it, and the plan before that."""
 
     def phase(self, title: str) -> None:
         """See Reporter.phase."""
@@ -41,10 +46,11 @@ class PlainReporter:
     def planned(self, plan: Plan) -> None:
         """See Reporter.planned."""
         self.line(f"==> plan: {plan_summary(plan)}")
-        self.plan = plan
         self._lists = plan.count <= _LISTED
         for kept in plan.kept:
             self.line(f"    keep    {kept.path} ({kept.reason})")
+            for line in unified(kept).splitlines():  # what the operator has to look at
+                self.line(f"            {line}")
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""
@@ -67,11 +73,5 @@ class PlainReporter:
 
     def line(self, text: str) -> None:
         """Write one line of talk."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-
-class SilentReporter(PlainReporter):
-    """Says nothing, for verbs whose answer is all there is."""
-
-    def line(self, text: str) -> None:
-        """Swallow the line."""
+        with suppress(OSError):  # nobody listens any more, and the work goes on
+            print(mask(text), file=sys.stderr, flush=True)  # noqa: T201

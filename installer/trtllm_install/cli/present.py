@@ -6,7 +6,7 @@ from trtllm_install.app.reporter import Live
 from trtllm_install.model.facts import SmokeFacts, Unknown
 from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import Finding, Severity
-from trtllm_install.model.tree import Action, Change, Plan
+from trtllm_install.model.tree import Action, Change, Plan, ServiceChange
 from trtllm_install.plan.diff import unified
 
 _SIGNS = {
@@ -68,13 +68,19 @@ def change_values(changes: Sequence[Change]) -> list[dict[str, object]]:
     ]
 
 
+def service_value(change: ServiceChange) -> dict[str, object]:
+    """Return a touched service for JSON, in the form of a change."""
+    return {
+        "action": change.action.value,
+        "kind": "service",
+        "path": change.name,
+        "reason": change.reason,
+    }
+
+
 def plan_values(plan: Plan) -> list[dict[str, object]]:
     """Return a plan for JSON: files first, then services."""
-    services: list[dict[str, object]] = [
-        {"action": s.action.value, "kind": "service", "path": s.name, "reason": s.reason}
-        for s in plan.services
-    ]
-    return change_values(plan.changes) + services
+    return change_values(plan.changes) + [service_value(s) for s in plan.services]
 
 
 def finding_values(findings: Sequence[Finding]) -> list[dict[str, object]]:

@@ -1,14 +1,26 @@
 """What every verb needs: the host, the options, somebody who tells."""
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from trtllm_install import __version__
 from trtllm_install.app.options import Options
+from trtllm_install.app.reporter import Reporter
+from trtllm_install.cli.chorus import Chorus
+from trtllm_install.cli.envelope import API_VERSION, Envelope
 from trtllm_install.cli.plain import PlainReporter
 from trtllm_install.host.local import LocalHost
+from trtllm_install.host.protocol import Host
+from trtllm_install.host.watched import watched
+from trtllm_install.model.secrets import mask_value
+
+if TYPE_CHECKING:
+    from trtllm_install.cli.runlog import RunLog
 
 HOST = LocalHost()
 
@@ -33,8 +45,70 @@ def options_of(arguments: argparse.Namespace) -> Options:
 
 
 @contextmanager
-def reporter() -> Iterator[PlainReporter]:
-    """Tell on stderr: redrawn in place on a terminal, line by line elsewhere."""
+def reading(arguments: argparse.Namespace, envelope: Envelope) -> Iterator[Chorus]:
+    """Tell of a verb whose answer is all there is: nothing, or events where they were asked for."""
+    events = [_events(arguments, envelope)] if envelope.output == "jsonl" else []
+    with _told(Chorus(*events), envelope) as tell:
+        yield tell
+
+
+@contextmanager
+def waiting(arguments: argparse.Namespace, envelope: Envelope) -> Iterator[Chorus]:
+    """Tell of a verb that takes its time and changes nothing."""
+    with _talking(arguments, envelope) as talk, _told(Chorus(talk), envelope) as tell:
+        yield tell
+
+
+@contextmanager
+def working(
+    host: Host, arguments: argparse.Namespace, envelope: Envelope
+) -> Iterator[tuple[Host, Chorus]]:
+    """Tell of a verb that changes the host: to the operator, and to a log if root runs it.
+
+    The host that it yields is ``host``, with every command noted in that log. Whatever ends
+    the block is in the log by the time it leaves it.
+    """
+    if not host.is_root():
+        with waiting(arguments, envelope) as tell:
+            yield host, tell
+        return
+    from trtllm_install.cli.runlog import RunLog  # noqa: PLC0415 (other verbs do without)
+
+    with _talking(arguments, envelope) as talk:
+        log = RunLog(host, arguments.verb, sys.argv, complain=_complain)
+        with _told(Chorus(talk, log), envelope) as tell, _logged(log, envelope):
+            yield watched(host, ran=log.command, writes=log.open), tell
+
+
+@contextmanager
+def _logged(log: "RunLog", envelope: Envelope) -> Iterator[None]:
+    ended_by: BaseException | None = None
+    try:
+        yield
+    except BaseException as error:
+        ended_by = error
+        raise
+    finally:
+        log.ended(ended_by)
+        envelope.log_file = log.path
+
+
+@contextmanager
+def _told(tell: Chorus, envelope: Envelope) -> Iterator[Chorus]:
+    """The profile is part of the answer, also of a failure."""
+    try:
+        yield tell
+    finally:
+        if tell.profile_name:
+            envelope.add({"profile": tell.profile_name})
+
+
+@contextmanager
+def _talking(arguments: argparse.Namespace, envelope: Envelope) -> Iterator[Reporter]:
+    """Redrawn in place on a terminal, line by line elsewhere, events where they are asked for."""
+    if envelope.output == "jsonl":
+        yield _events(arguments, envelope)
+        return
     if not sys.stderr.isatty():
         yield PlainReporter()
         return
@@ -45,3 +119,26 @@ def reporter() -> Iterator[PlainReporter]:
         yield live
     finally:
         live.close()
+
+
+def _events(arguments: argparse.Namespace, envelope: Envelope) -> Reporter:
+    from trtllm_install.cli.events import EventReporter  # noqa: PLC0415 (other outputs do without)
+
+    def emit(event: Mapping[str, object]) -> None:
+        envelope.event(json.dumps(mask_value(event), default=str))
+
+    events = EventReporter(emit)
+    events.tell(
+        "begin",
+        {
+            "apiVersion": API_VERSION,
+            "verb": arguments.verb,
+            "tool_version": __version__,
+            "host": os.uname().nodename,
+        },
+    )
+    return events
+
+
+def _complain(text: str) -> None:
+    PlainReporter().line(text)

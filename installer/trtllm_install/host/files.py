@@ -83,6 +83,22 @@ def write(
     _sync_folder(folder)
 
 
+def append(path: str, content: bytes, *, mode: int, owner: tuple[int, int] | None) -> None:
+    """Add to the end of ``path``; a new file has its owner and mode before its first byte."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if os.fstat(descriptor).st_size == 0:
+            if owner:
+                os.fchown(descriptor, *owner)
+            os.fchmod(descriptor, mode)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
 def make_directory(path: str, *, mode: int, owner: tuple[int, int] | None) -> None:
     """Make one folder or correct an existing one, through a descriptor: no link is followed."""
     with contextlib.suppress(FileExistsError):

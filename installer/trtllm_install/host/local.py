@@ -150,6 +150,11 @@ class LocalHost:
                 mtime_ns=mtime_ns,
             )
 
+    def append(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+        """See Host.append."""
+        with refusals(f"write {path}"):
+            files.append(self._at(path), content, mode=mode, owner=self._owner(owner))
+
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """See Host.make_directory."""
         with refusals(f"make folder {path}"):

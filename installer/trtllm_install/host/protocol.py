@@ -125,6 +125,12 @@ class Host(Protocol):
         present time. A link at ``path`` is replaced, not followed.
         """
 
+    def append(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
+        """Add to the end of a file, made with ``mode`` if absent; a power cut may lose it.
+
+        For logs only. A link in the place of the file is refused.
+        """
+
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """Make one folder, or give an existing one this mode and owner."""
 

@@ -26,6 +26,7 @@ JOURNAL: Final = "/var/lib/trtllm/journal"
 GENERATIONS: Final = "/var/lib/trtllm/generations"
 SIMULATED_WEIGHTS: Final = "/var/lib/trtllm/simulated/model_weights"
 LOGS: Final = "/var/log/trtllm"
+TOOL_LOGS: Final = "/var/log/trtllm-install"
 
 RUN: Final = "/run/trtllm"
 PROXY_ADMIN_SOCKET: Final = "/run/trtllm/proxy-admin.sock"

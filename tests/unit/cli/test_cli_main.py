@@ -1,6 +1,9 @@
 """One document or one text, one exit code, whatever happens."""
 
+import errno
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,28 +141,73 @@ def test_a_bug_still_owes_one_document(
     assert "error: this is a bug" in ran.err
 
 
-def test_a_closed_pipe_is_no_failure(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def closed(*_: object) -> None:
-        raise BrokenPipeError
+class Refusing(io.StringIO):
+    """A stdout that takes nothing."""
 
-    duplicated: list[int] = []
-    monkeypatch.setattr("trtllm_install.cli.verbs.plan.plan_lines", closed)
-    monkeypatch.setattr("os.dup2", lambda _, to: duplicated.append(to))
-    monkeypatch.setattr("sys.stdout.fileno", lambda: 1, raising=False)
-    assert line.run("plan", *INSTALL[1:]).code == 0
-    assert duplicated == [1]
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _: str) -> int:
+        raise self.error
 
 
-def test_an_answer_that_nobody_reads_keeps_its_exit_code(
+@pytest.mark.parametrize("output", ["text", "json", "jsonl"])
+def test_a_reader_that_is_gone_changes_nothing(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    """`install | head -1` must still install, and end as it would have."""
+    monkeypatch.setattr("sys.stdout", Refusing(BrokenPipeError()))
+    ran = line.run(*INSTALL, "--output", output)
+    assert (ran.code, "Traceback" in ran.err) == (0, False)
+    assert line.systemd.pids.keys() >= {"qwen", "nemotron", "proxy"}
+    assert line.run("plan", "--profile", "mutli").code == 2
+
+
+def test_an_answer_that_cannot_be_written_is_a_failure(
     line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(*_: object) -> None:
-        raise BrokenPipeError
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("sys.stdout", Refusing(full))
+    ran = line.run("plan", *INSTALL[1:])
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        1,
+        "error: cannot write the answer: no space left on device",
+    )
+    assert line.run("plan", "--profile", "mutli").code == 2
 
-    monkeypatch.setattr("trtllm_install.cli.envelope.Envelope.finish", closed)
-    monkeypatch.setattr("os.dup2", lambda *_: None)
-    monkeypatch.setattr("sys.stdout.fileno", lambda: 1, raising=False)
-    assert line.run("status", "--output", "json").code == 2
+
+def test_what_a_library_prints_is_no_part_of_the_document(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chatty(*_: object) -> list[str]:
+        sys.stdout.write("a library greets you\n")
+        return []
+
+    monkeypatch.setattr("trtllm_install.cli.verbs.plan.plan_lines", chatty)
+    ran = line.run("plan", *INSTALL[1:], "--output", "json")
+    assert (ran.document["kind"], ran.err) == ("plan", "a library greets you\n")
+
+
+def test_a_module_that_cannot_be_loaded_still_owes_a_document(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trtllm_install.cli.verbs.status", None)
+    ran = line.run("status", "--output", "json")
+    assert (ran.code, ran.document["error"]["code"]) == (1, "InternalError")
+
+
+def test_the_profile_is_named_wherever_it_came_from(line: CommandLine) -> None:
+    """Asked for, in the site file, or installed already; and in a failure as well."""
+    line.host.add_file("/etc/trtllm/site.yaml", "profile: multi\n")
+    document = line.run("plan", "--simulate", "--output", "json").document
+    assert (document["profile"], document["dry_run"]) == ("multi", True)
+    del line.host.nodes["/usr/sbin/nginx"]
+    assert line.run("--simulate", "--output", "json").document["profile"] == "multi"
+    line.installed()
+    for verb in JSON_VERBS[JSON_VERBS.index("status") :]:
+        if verb != "render":
+            assert line.run(*words_for(verb), "--output", "json").document["profile"] == "multi"
 
 
 # the verbs -------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from trtllm_install.app.reporter import Live
 from trtllm_install.cli import plain
-from trtllm_install.cli.plain import PlainReporter, SilentReporter
+from trtllm_install.cli.plain import PlainReporter
 from trtllm_install.model import layout
 from trtllm_install.model.findings import Severity, found
 from trtllm_install.model.tree import Action, Change, Plan, ServiceAction, ServiceChange
@@ -113,11 +113,3 @@ def test_phases_notes_and_services(capsys: pytest.CaptureFixture[str]) -> None:
         "    all fine",
         "    restart service   qwen (edited)",
     ]
-
-
-def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
-    reporter = SilentReporter()
-    reporter.phase("x")
-    reporter.live(live("loading"))
-    reporter.planned(Plan(changes=(change(1),)))
-    assert said(capsys) == []

@@ -243,3 +243,20 @@ def test_the_owner_is_set_before_the_mode(tmp_path: Path) -> None:
     files.write(str(tmp_path / "a"), b"", mode=0o2750, owner=(65534, 65534))
     found = (tmp_path / "a").stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65534, 65534, 0o2750)
+
+
+def test_appending_makes_the_file_with_its_mode_and_adds_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for content in (b"one\n", b"two\n"):
+        files.append(str(path), content, mode=0o640, owner=None)
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_appending_follows_no_link_and_waits_for_no_reader(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(OSError, match=r"symbolic links|No such device"):
+            files.append(str(tmp_path / name), b"x", mode=0o640, owner=None)
+    assert not (tmp_path / "elsewhere").exists()

@@ -6,9 +6,8 @@ from trtllm_install.app.observe import look_at
 from trtllm_install.app.smoke import smoke_sentence, with_smoke
 from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.plain import SilentReporter
 from trtllm_install.cli.present import counted, finding_lines, finding_values, smoke_values
-from trtllm_install.cli.wiring import HOST, options_of
+from trtllm_install.cli.wiring import HOST, options_of, reading
 from trtllm_install.model.errors import ExitCode
 
 
@@ -17,12 +16,14 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     if note := cut_off_note(HOST):
         envelope.note(note)
     options = options_of(arguments)
-    judged = look_at(HOST, options, SilentReporter())
-    if options.smoke:
-        judged = with_smoke(HOST, judged, options)
-        envelope.add({"smoke": smoke_values(judged.facts.smoke)})
+    with reading(arguments, envelope) as tell:
+        judged = look_at(HOST, options, tell)
+        if options.smoke:
+            judged = with_smoke(HOST, judged, options)
+            envelope.add({"smoke": smoke_values(judged.facts.smoke)})
+        tell.findings(judged.findings)
     wanted = judged.wanted.installation
-    envelope.add({"profile": wanted.profile, "findings": finding_values(judged.findings)})
+    envelope.add({"findings": finding_values(judged.findings)})
     for line in finding_lines(judged.findings):
         envelope.say(line)
     if options.smoke:

@@ -13,15 +13,15 @@ from trtllm_install.cli.present import (
     plan_values,
     try_it,
 )
-from trtllm_install.cli.wiring import HOST, options_of, reporter
+from trtllm_install.cli.wiring import HOST, options_of, working
 from trtllm_install.model.errors import ExitCode, GateFailed, Interrupted
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Make the host serve, and prove it."""
-    with reporter() as tell:
+    with working(HOST, arguments, envelope) as (host, tell):
         try:
-            done = install(HOST, options_of(arguments), tell)
+            done = install(host, options_of(arguments), tell)
         except Refused as refused:
             envelope.add({"findings": finding_values(refused.findings)})
             raise
@@ -34,7 +34,6 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.add(
         {
             "changed": plan.count > 0,
-            "profile": wanted.profile,
             "findings": finding_values(done.judged.findings),
             "changes": plan_values(plan),
             "instances": live_values(done.outcome.services),

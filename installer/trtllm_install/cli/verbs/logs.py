@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     (name,) = chosen_services(receipt, (arguments.service,))
     supervisor = supervisor_called(receipt.supervisor, HOST)
     text = supervisor.log(name, lines=arguments.lines)
-    envelope.add({"log": text.splitlines()})
+    envelope.add({"profile": receipt.profile, "log": text.splitlines()})
     envelope.say(text.rstrip("\n"))
     envelope.say(f"follow it: {' '.join(supervisor.log_command(name))}")
     return ExitCode.DONE

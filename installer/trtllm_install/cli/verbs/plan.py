@@ -7,7 +7,6 @@ from trtllm_install.app.observe import look_at
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.plain import SilentReporter
 from trtllm_install.cli.present import (
     finding_lines,
     finding_values,
@@ -15,7 +14,7 @@ from trtllm_install.cli.present import (
     plan_summary,
     plan_values,
 )
-from trtllm_install.cli.wiring import HOST, options_of
+from trtllm_install.cli.wiring import HOST, options_of, reading
 from trtllm_install.model.errors import ExitCode
 from trtllm_install.model.findings import Severity
 
@@ -25,13 +24,15 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     if note := cut_off_note(HOST):
         envelope.note(note)
     options = options_of(arguments)
-    judged = look_at(HOST, options, SilentReporter())
-    wanted = judged.wanted.installation
-    plan = plan_step(HOST, supervisor_called(wanted.supervisor, HOST), judged, options).plan
+    envelope.add({"dry_run": True})
+    with reading(arguments, envelope) as tell:
+        judged = look_at(HOST, options, tell)
+        tell.findings(judged.findings)
+        supervisor = supervisor_called(judged.wanted.installation.supervisor, HOST)
+        plan = plan_step(HOST, supervisor, judged, options).plan
+        tell.planned(plan)
     envelope.add(
         {
-            "profile": wanted.profile,
-            "changed": False,
             "pending": plan.count,
             "findings": finding_values(judged.findings),
             "changes": plan_values(plan),

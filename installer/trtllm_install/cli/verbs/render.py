@@ -5,9 +5,8 @@ import os
 
 from trtllm_install.app.render import render
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.plain import SilentReporter
 from trtllm_install.cli.present import change_values, counted
-from trtllm_install.cli.wiring import HOST, options_of
+from trtllm_install.cli.wiring import HOST, options_of, reading
 from trtllm_install.host.local import LocalHost
 from trtllm_install.model.errors import ConfigError, ExitCode
 
@@ -19,10 +18,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         raise ConfigError("cannot render into /: that is what install is for", hint="render ./tree")
     if HOST.look(folder) is None:
         HOST.make_directory(folder, mode=0o755, owner="root")
-    written = render(HOST, LocalHost(folder), options_of(arguments), SilentReporter())
-    envelope.add(
-        {"profile": arguments.profile, "changed": bool(written), "changes": change_values(written)}
-    )
+    with reading(arguments, envelope) as tell:
+        written = render(HOST, LocalHost(folder), options_of(arguments), tell)
+    envelope.add({"changed": bool(written), "changes": change_values(written)})
     files = sum(change.kind == "file" for change in written)
     envelope.say(f"wrote {counted(files, 'file')} below {folder}")
     return ExitCode.DONE

@@ -15,7 +15,7 @@ from trtllm_install.cli.present import (
     plan_values,
     try_it,
 )
-from trtllm_install.cli.wiring import HOST, reporter
+from trtllm_install.cli.wiring import HOST, working
 from trtllm_install.model.errors import ExitCode
 
 
@@ -25,8 +25,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         return _list(envelope)
     if arguments.plan:
         return _plan(envelope, arguments.to)
-    with reporter() as tell:
-        done = rollback(HOST, tell, to=arguments.to, timeout_s=arguments.timeout)
+    with working(HOST, arguments, envelope) as (host, tell):
+        done = rollback(host, tell, to=arguments.to, timeout_s=arguments.timeout)
     if isinstance(done, Undone):
         envelope.add({"changed": True})
         envelope.say(f"undone: a run of {done.verb} that was cut off: {done.text}")

@@ -5,7 +5,7 @@ import argparse
 from trtllm_install.app.operate import operate, wait
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import live_values
-from trtllm_install.cli.wiring import HOST, reporter
+from trtllm_install.cli.wiring import HOST, working
 from trtllm_install.model.errors import ExitCode
 from trtllm_install.model.tree import ServiceAction
 
@@ -14,18 +14,17 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Give the order; after start and restart, wait until it has worked."""
     action = ServiceAction(arguments.verb)
     names = tuple(arguments.services)
-    with reporter() as tell:
-        ordered = operate(HOST, action, names, tell)
-    envelope.add({"changed": True})
-    if action is ServiceAction.STOP:
-        envelope.say(f"stopped: {', '.join(ordered.services)}")
-        return ExitCode.DONE
-    if arguments.no_wait:
-        envelope.say(f"ordered: {action.value} {', '.join(ordered.services)}")
-        return ExitCode.DONE
-    with reporter() as tell:
+    with working(HOST, arguments, envelope) as (host, tell):
+        ordered = operate(host, action, names, tell)
+        envelope.add({"changed": True})
+        if action is ServiceAction.STOP:
+            envelope.say(f"stopped: {', '.join(ordered.services)}")
+            return ExitCode.DONE
+        if arguments.no_wait:
+            envelope.say(f"ordered: {action.value} {', '.join(ordered.services)}")
+            return ExitCode.DONE
         states = wait(
-            HOST, tell, names=names, timeout_s=arguments.timeout, replaced=ordered.replaced
+            host, tell, names=names, timeout_s=arguments.timeout, replaced=ordered.replaced
         )
     envelope.add({"instances": live_values(states)})
     envelope.say(f"healthy: {', '.join(live.name for live in states)}")

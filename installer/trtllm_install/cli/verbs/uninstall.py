@@ -6,7 +6,7 @@ import sys
 from trtllm_install.app.uninstall import uninstall
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values
-from trtllm_install.cli.wiring import HOST, reporter
+from trtllm_install.cli.wiring import HOST, working
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError, ExitCode
 
@@ -15,8 +15,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Remove what install wrote."""
     if arguments.purge and not arguments.yes:
         _ask()
-    with reporter() as tell:
-        gone = uninstall(HOST, tell, purge=arguments.purge)
+    with working(HOST, arguments, envelope) as (host, tell):
+        gone = uninstall(host, tell, purge=arguments.purge)
     envelope.add({"changed": bool(gone.removed), "changes": change_values(gone.removed)})
     if not gone.removed:
         envelope.say("nothing is installed")

@@ -1,0 +1,58 @@
+"""Several who are told the same."""
+
+from collections.abc import Sequence
+
+from trtllm_install.app.reporter import Live, Reporter
+from trtllm_install.model.findings import Finding
+from trtllm_install.model.tree import Change, Plan, ServiceChange
+
+
+class Chorus:
+    """A Reporter that passes on what it hears, and remembers what the answer needs."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self._reporters = reporters
+        self.plan: Plan | None = None  # the last one told
+        self.profile_name: str | None = None
+
+    def profile(self, name: str) -> None:
+        """See Reporter.profile."""
+        self.profile_name = name
+        for reporter in self._reporters:
+            reporter.profile(name)
+
+    def phase(self, title: str) -> None:
+        """See Reporter.phase."""
+        for reporter in self._reporters:
+            reporter.phase(title)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """See Reporter.findings."""
+        for reporter in self._reporters:
+            reporter.findings(findings)
+
+    def planned(self, plan: Plan) -> None:
+        """See Reporter.planned."""
+        self.plan = plan
+        for reporter in self._reporters:
+            reporter.planned(plan)
+
+    def note(self, text: str) -> None:
+        """See Reporter.note."""
+        for reporter in self._reporters:
+            reporter.note(text)
+
+    def change(self, change: Change) -> None:
+        """See Reporter.change."""
+        for reporter in self._reporters:
+            reporter.change(change)
+
+    def service(self, change: ServiceChange) -> None:
+        """See Reporter.service."""
+        for reporter in self._reporters:
+            reporter.service(change)
+
+    def live(self, services: Sequence[Live]) -> None:
+        """See Reporter.live."""
+        for reporter in self._reporters:
+            reporter.live(services)
