@@ -99,12 +99,13 @@ def plan_towards(
     """
     tree = see_tree(host, desired, receipt)
     refuse_obstacles(desired, tree, receipt)
-    changes = plan_tree(desired, tree, receipt, "replace" if on_conflict == "replace" else "keep")
+    changes = plan_tree(desired, tree, receipt, "keep" if on_conflict == "fail" else on_conflict)
     kept = [change.path for change in changes if not change.writes]
     if kept and on_conflict == "fail":
         raise EditsKept(
-            f"cannot go on: edited here: {', '.join(kept)}",
-            hint="trtllm-install plan shows the differences; then --on-conflict keep or replace",
+            f"cannot go on: edited or removed here: {', '.join(kept)}",
+            hint="trtllm-install plan shows the differences; "
+            "then --on-conflict keep, restore or replace",
         )
     now = fingerprints(desired, tree, changes)
     before = receipt.services if receipt else {}

@@ -1,6 +1,6 @@
 """The first half of the sentence: what is wanted, what is there, and whether it will do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import Wanted, prepare
@@ -12,6 +12,7 @@ from trtllm_install.model.facts import Facts
 from trtllm_install.model.findings import Finding, accepted, blocking
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.observe import observe
+from trtllm_install.probes.removed import probe_removed
 from trtllm_install.receipts.store import read_receipt
 
 
@@ -37,6 +38,8 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     wanted = prepare(host, options, receipt)
     reporter.profile(wanted.installation.profile)
     facts = observe(host, wanted.installation, engine_path=options.engine_path)
+    if receipt and options.on_conflict in {"keep", "fail"}:
+        facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
     findings = accepted(judge(facts, wanted.installation), options.accept)
     return Judged(wanted=wanted, facts=facts, findings=findings, receipt=receipt)
 

@@ -18,5 +18,5 @@ class Options:
     smoke: bool = False
     rollback: bool = True  # undo everything when a service or a proof fails
     accept: tuple[str, ...] = ()
-    on_conflict: Literal["keep", "replace", "fail"] = "keep"
+    on_conflict: Literal["keep", "restore", "replace", "fail"] = "keep"
     timeout_s: float = 3600.0

@@ -59,6 +59,7 @@ def rollback(
                 )
             return undone
         step = _plan(host, to)
+        reporter.profile(step.outline.profile)
         reporter.planned(step.plan)
         supervisor = supervisor_called(step.outline.supervisor, host)
         how = How(verb="rollback", timeout_s=timeout_s)

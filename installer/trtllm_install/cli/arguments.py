@@ -137,9 +137,9 @@ def _wishes(verb: argparse.ArgumentParser) -> None:
 def _conflict(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--on-conflict",
-        choices=("keep", "replace", "fail"),
+        choices=("keep", "restore", "replace", "fail"),
         default="keep",
-        help="what to do with files that were edited here (default: keep)",
+        help="what to do with files that were edited or removed here (default: keep)",
     )
 
 

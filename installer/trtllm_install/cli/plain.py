@@ -12,6 +12,7 @@ from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.secrets import mask
 from trtllm_install.model.tree import Change, Plan, ServiceChange
 from trtllm_install.plan.diff import unified
+from trtllm_install.plan.files import NEW_SUFFIX
 
 # A load of minutes must show life in a log, without filling it.
 _REPEAT_S = 30.0
@@ -47,10 +48,12 @@ class PlainReporter:
         """See Reporter.planned."""
         self.line(f"==> plan: {plan_summary(plan)}")
         self._lists = plan.count <= _LISTED
+        written = {change.path for change in plan.writes}
         for kept in plan.kept:
             self.line(f"    keep    {kept.path} ({kept.reason})")
-            for line in unified(kept).splitlines():  # what the operator has to look at
-                self.line(f"            {line}")
+            if kept.path + NEW_SUFFIX in written:  # offered for the first time
+                for line in unified(kept).splitlines():
+                    self.line(f"            {line}")
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""

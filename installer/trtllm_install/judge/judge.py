@@ -26,6 +26,7 @@ from trtllm_install.judge.programs import (
     check_system,
 )
 from trtllm_install.judge.smoke import check_smoke
+from trtllm_install.judge.removed import check_removed
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.facts import Facts, Unknown
@@ -93,6 +94,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_supervisor,
     check_engine,
     check_system,
+    check_removed,
 )
 
 

@@ -40,6 +40,11 @@ USER: Final = "trtllm"
 OURS: Final = (ETC, OPT, STATE, LOGS, RUN)
 
 
+def is_configuration(path: str) -> bool:
+    """Tell whether an operator's edit or removal of this file is kept (as deb-conffiles(5))."""
+    return path.startswith("/etc/")
+
+
 def trtllm_serve() -> str:
     """Path of the engine's server program, whichever engine is current."""
     return f"{ENGINE_CURRENT}/bin/trtllm-serve"

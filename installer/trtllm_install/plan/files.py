@@ -3,22 +3,29 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from trtllm_install.model import layout
 from trtllm_install.model.desired import File
 from trtllm_install.model.receipt import OwnedFile
 from trtllm_install.model.tree import Action, Change, Seen
 
-OnConflict = Literal["keep", "replace"]
+OnConflict = Literal["keep", "restore", "replace"]
 NEW_SUFFIX = ".trtllm-new"
 
 
 def plan_file(
     file: File, seen: Mapping[str, Seen], owned: OwnedFile | None, on_conflict: OnConflict
 ) -> Iterator[Change]:
-    """Yield what makes ``file`` true without eating an edit (deb-conffiles(5))."""
+    """Yield what makes ``file`` true without eating an edit (deb-conffiles(5)).
+
+    Removing a configuration file is an edit too: it stays removed. A program or a
+    checkpoint of ours is not for editing, and is written again.
+    """
     there = seen.get(file.path)
     if there is None:
-        reason = "was removed" if owned else "new"
-        yield _write(file, Action.CREATE, reason, None)
+        if owned and on_conflict == "keep" and layout.is_configuration(file.path):
+            yield _stays_removed(file)
+        else:
+            yield _write(file, Action.CREATE, "was removed" if owned else "new", None)
     elif there.kind != "file":
         yield _write(file, Action.REPLACE, f"was a {there.kind}", there)
     elif there.digest == file.digest:
@@ -59,24 +66,26 @@ def plan_obsolete_file(path: str, owned: OwnedFile, there: Seen | None) -> Itera
 def _kept(
     file: File, there: Seen, owned: OwnedFile | None, seen: Mapping[str, Seen]
 ) -> Iterator[Change]:
-    """An edit stays; only what the operator has not been offered yet is laid beside it."""
-    if owned and owned.digest == file.digest:
-        yield Change(
-            action=Action.KEEP, kind="file", path=file.path, reason="edited here", old=there
-        )
-        return
+    """An edit stays; what the operator has not been offered yet is laid beside it.
+
+    What was offered lies there until the operator takes it away or makes it theirs.
+    """
     beside = file.path + NEW_SUFFIX
-    origin = "edited here, and ours changed" if owned else "was there before us, and differs"
+    offered = seen.get(beside)
+    lies_there = offered is not None and offered.kind == "file" and offered.digest == file.digest
+    nothing_new = owned is not None and owned.digest == file.digest
+    origin = "edited here" if owned else "was there before us, and differs"
+    if owned and not nothing_new:
+        origin = "edited here, and ours changed"
     yield Change(
         action=Action.KEEP,
         kind="file",
         path=file.path,
-        reason=f"{origin}; ours is {beside}",
+        reason=origin if nothing_new and not lies_there else f"{origin}; ours is {beside}",
         old=there,
-        content=file.content,
+        content=b"" if nothing_new and not lies_there else file.content,
     )
-    offered = seen.get(beside)
-    if offered is None or offered.kind != "file" or offered.digest != file.digest:
+    if not nothing_new and not lies_there:
         action = Action.REPLACE if offered else Action.CREATE
         yield Change(
             action=action,
@@ -88,6 +97,11 @@ def _kept(
             mode=file.mode,
             owner=file.owner,
         )
+
+
+def _stays_removed(file: File) -> Change:
+    reason = "removed here, and stays removed; --on-conflict restore brings it back"
+    return Change(action=Action.KEEP, kind="file", path=file.path, reason=reason)
 
 
 def _write(file: File, action: Action, reason: str, old: Seen | None) -> Change:

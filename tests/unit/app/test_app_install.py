@@ -155,6 +155,22 @@ def test_edits_in_the_way_are_an_error_where_that_was_asked_for(installed: Machi
     assert installed.host.changes == []
 
 
+def test_a_removed_unit_is_told_before_anything_happens_and_comes_back_on_request(
+    installed: Machine,
+) -> None:
+    unit = f"{layout.UNITS}/trtllm-qwen.service"
+    shipped = installed.host.read(unit)
+    installed.host.remove(unit)
+    installed.host.changes.clear()
+    with pytest.raises(PreflightFailed, match="systemd cannot start qwen"):
+        installed.install()
+    assert (installed.host.changes, installed.orders()) == ([], [])
+    plan = installed.install(on_conflict="restore").step.plan
+    assert [(c.action.value, c.path) for c in plan.writes] == [("create", unit)]
+    assert installed.host.read(unit) == shipped
+    assert plan.services == ()
+
+
 def test_a_changed_route_reloads_the_proxy_and_asks_which_generation_answers(
     installed: Machine,
 ) -> None:

@@ -7,7 +7,7 @@ from trtllm_install.cli import plain
 from trtllm_install.cli.plain import PlainReporter
 from trtllm_install.model import layout
 from trtllm_install.model.findings import Severity, found
-from trtllm_install.model.tree import Action, Change, Plan, ServiceAction, ServiceChange
+from trtllm_install.model.tree import Action, Change, Plan, Seen, ServiceAction, ServiceChange
 
 
 class Clock:
@@ -79,6 +79,21 @@ def test_the_receipt_is_nobodys_news(capsys: pytest.CaptureFixture[str]) -> None
     reporter.planned(Plan(changes=(change(1),)))
     reporter.change(Change(action=Action.REPLACE, kind="file", path=layout.RECEIPT, reason="x"))
     assert said(capsys) == ["==> plan: 1 change: 1 file"]
+
+
+def test_what_is_offered_beside_an_edit_is_shown_as_a_diff(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    edited = Seen(kind="file", mode=0o644, owner="root", content=b"batch: 1\ntoken: mine\n")
+    fields = {"kind": "file", "reason": "edited", "content": b"batch: 2\ntoken: ours\n"}
+    kept = Change(action=Action.KEEP, path="/etc/x", old=edited, **fields)  # type: ignore[arg-type]
+    beside = Change(action=Action.CREATE, path="/etc/x.trtllm-new", **fields)  # type: ignore[arg-type]
+    PlainReporter().planned(Plan(changes=(kept, beside)))
+    lines = [line.strip() for line in said(capsys)]
+    assert lines[1] == "keep    /etc/x (edited)"
+    assert lines[-4:] == ["-batch: 1", "-token: ********", "+batch: 2", "+token: ********"]
+    PlainReporter().planned(Plan(changes=(kept,)))  # the next run: it lies there already
+    assert len(said(capsys)) == 2
 
 
 def test_kept_edits_are_always_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from fakes.unit_values import receipt
 from trtllm_install.model.desired import Account, Desired, Directory, File, Link
 from trtllm_install.model.receipt import OwnedFile, Receipt
 from trtllm_install.model.tree import Action, Change, Seen, Tree
+from trtllm_install.plan.files import offered_files
 from trtllm_install.plan.tree import plan_removal, plan_tree
 
 
@@ -54,6 +55,46 @@ def test_an_edited_file_is_kept_and_ours_laid_beside_it() -> None:
     changes = planned(b"edited", b"old")
     assert actions(changes) == [("keep", "/etc/x"), ("create", "/etc/x.trtllm-new")]
     assert changes[1].content == b"new"
+
+
+def test_what_was_laid_beside_an_edit_stays_until_the_operator_takes_it_away() -> None:
+    after = receipt(files={"/etc/x": owned(b"new"), "/etc/x.trtllm-new": owned(b"new")})
+    tree = Tree(paths={"/etc/x": seen(b"edited"), "/etc/x.trtllm-new": seen(b"new")})
+    (kept,) = plan_tree(Desired(files=(file(),)), tree, after)
+    assert (kept.action, kept.content) == (Action.KEEP, b"new")  # so the plan shows the diff
+    (kept,) = plan_tree(Desired(files=(file(),)), Tree(paths={"/etc/x": seen(b"edited")}), after)
+    assert (kept.action, kept.content) == (Action.KEEP, b"")
+
+
+def test_what_was_laid_beside_an_edit_goes_with_the_edit() -> None:
+    after = receipt(files={"/etc/x": owned(b"new"), "/etc/x.trtllm-new": owned(b"new")})
+    tree = Tree(paths={"/etc/x": seen(b"new"), "/etc/x.trtllm-new": seen(b"new")})
+    assert actions(plan_tree(Desired(files=(file(),)), tree, after)) == [
+        ("remove", "/etc/x.trtllm-new")
+    ]
+
+
+def test_a_removed_file_stays_removed_and_says_how_it_comes_back() -> None:
+    for shipped in (b"new", b"old"):
+        (change,) = planned(None, shipped)
+        assert change.action is Action.KEEP
+        assert "--on-conflict restore" in change.reason
+
+
+def test_a_removed_file_comes_back_when_that_is_asked_for() -> None:
+    for word in ("restore", "replace"):
+        assert actions(planned(None, b"old", on_conflict=word)) == [("create", "/etc/x")]
+
+
+def test_restoring_keeps_edits() -> None:
+    assert actions(planned(b"edited", b"new", on_conflict="restore")) == [("keep", "/etc/x")]
+
+
+def test_a_program_of_ours_that_is_gone_is_written_again() -> None:
+    program = file("/opt/trtllm/engines/simulated/bin/trtllm-serve")
+    before = receipt(files={program.path: owned(b"new")})
+    (change,) = plan_tree(Desired(files=(program,)), Tree(), before)
+    assert (change.action, change.reason) == (Action.CREATE, "was removed")
 
 
 def test_a_file_that_was_there_before_us_is_kept_too() -> None:
@@ -147,7 +188,8 @@ def made(tree: Tree, changes: tuple[Change, ...]) -> Tree:
 def test_a_plan_carried_out_leaves_nothing_to_do(world: tuple) -> None:
     desired, tree, before = world
     changes = plan_tree(desired, tree, before)
-    after = receipt(files={f.path: owned(f.content) for f in desired.files})
+    beside = {path: owned(content) for path, content in offered_files(changes).items()}
+    after = receipt(files={**{f.path: owned(f.content) for f in desired.files}, **beside})
     again = plan_tree(desired, made(tree, changes), after)
     assert [c for c in again if c.writes] == []
 

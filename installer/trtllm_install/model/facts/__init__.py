@@ -58,3 +58,4 @@ class Facts:
     system: SystemFacts | Unknown
     platform: GpuPlatform | None = None  # None = not looked at: the GPUs are simulated
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
+    removed: tuple[str, ...] = ()  # configuration of ours that is gone and stays so
