@@ -24,7 +24,7 @@ from trtllm_install.plan.tree import plan_tree
 from trtllm_install.receipts.generations import tree_digest
 from trtllm_install.supervisors.protocol import Supervisor
 
-OnConflict = Literal["keep", "replace", "fail"]
+OnConflict = Literal["keep", "restore", "replace", "fail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ from trtllm_install.judge.programs import (
     check_supervisor,
     check_system,
 )
-from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.removed import check_removed
+from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.facts import Facts, Unknown
