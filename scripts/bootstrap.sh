@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes /opt/trtllm/tool from this checkout, installs what the distribution must
-# supply, links /usr/local/bin/trtllm-install and hands its arguments to it.
+# Makes /opt/trtllm/tool from this checkout or from a bundle, installs what the
+# distribution must supply, links /usr/local/bin/trtllm-install and hands its
+# arguments to it.
 #
 # Everything stands in functions and main is called on the last line: a copy that
 # was cut short defines functions and does nothing.
@@ -16,12 +17,15 @@ usage() {
   cat <<'TEXT'
 Usage: sudo scripts/bootstrap.sh [ARGUMENT OF trtllm-install]...
        sudo scripts/bootstrap.sh --remove
+       sudo ./bootstrap.sh --bundle FILE [--bundle-sha256 HASH] [ARGUMENT]...
 
 Makes the tool (/opt/trtllm/tool) from this checkout, installs what the
 distribution must supply (Python's venv module; nginx with ngx_lua and lua-cjson
 where there is no OpenResty), links /usr/local/bin/trtllm-install and hands every
 argument to it. Run again, it changes nothing that is already right.
 
+  --bundle   take the tool, the packages and the engine from a bundle that
+             `trtllm-install bundle create` made; no network is used
   --help     show this text; `trtllm-install --help` shows the tool's own
   --remove   remove the tool and its link; packages stay
              (run `trtllm-install uninstall` first)
@@ -47,14 +51,17 @@ fail() {
 
 log=
 building=
+staging=
 
 # Runs at every end but the last exec: nothing half-made stays behind.
 tidy() {
   release_services
   [ -z "$building" ] || rm -rf "$building"
   [ -z "$log" ] || rm -f "$log"
+  [ -z "$staging" ] || rm -rf "$staging"
   building=
   log=
+  staging=
 }
 
 # fail_with_log CODE MESSAGE HINT: the end of the log says more than we can.
@@ -128,6 +135,11 @@ supply_packages() {
     require_without_apt
     return 0
   fi
+  if [ -n "$staging" ] && [ -n "$(missing_packages)" ]; then
+    install_debs "$staging/bundle/packages" ||
+      fail_with_log 3 'cannot install the packages of the bundle: apt-get failed' \
+        'mend what the log names, then run this again'
+  fi
   missing=$(missing_packages | xargs)
   if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  # package names are words
@@ -141,16 +153,68 @@ supply_packages() {
   fi
 }
 
+# --- a bundle --------------------------------------------------------------------
+
+# The value of an option among the arguments, which stay as they are; empty without it.
+value_of() {
+  wanted=$1
+  shift
+  while [ "$#" -gt 0 ]; do
+    case "$1" in
+      "$wanted") printf '%s' "${2:-}" && return 0 ;;
+      "$wanted"=*) printf '%s' "${1#"$wanted"=}" && return 0 ;;
+    esac
+    shift
+  done
+}
+
+# open_bundle FILE HASH: checks every byte of it, then unpacks it where only root can
+# write. The code that does is the tool's own; it needs nothing but Python.
+open_bundle() {
+  if ! python=$(find_python); then
+    fail 3 'cannot open the bundle: no Python 3.10 or newer is here' \
+      'install the python3 of the distribution first: dpkg --install packages/*.deb'
+  fi
+  code=$repo/installer
+  [ -d "$code" ] || code=$(echo "$repo"/wheels/trtllm_install-*.whl)
+  staging=$(mktemp -d /var/tmp/trtllm-bundle.XXXXXXXX)
+  say "checking and unpacking $1"
+  "$python" -IBc 'import sys
+sys.path.insert(0, sys.argv[1])
+from trtllm_install.cli.main import main
+sys.exit(main(sys.argv[2:]))' \
+    "$code" bundle unpack --here --bundle-sha256 "$2" "$1" "$staging/bundle" >/dev/null || exit $?
+}
+
 # --- the tool ------------------------------------------------------------------
 
-# What the tool is made of: the checkout's content and the Python it runs on.
+# What the tool is made of: the content of the checkout or the bundle, and its Python.
 tool_key() {
-  (
-    cd "$repo"
+  {
     "$python" -c 'import sys; print(sys.executable, sys.version)'
-    find pyproject.toml README.md LICENSE installer templates configs \
-      -type f ! -name '*.pyc' -exec sha256sum {} + | LC_ALL=C sort
-  ) | sha256sum | cut -c 1-12
+    if [ -n "$staging" ]; then
+      cat "$staging/bundle/wheels/requirements.txt"
+    else
+      cd "$repo"
+      find pyproject.toml README.md LICENSE installer templates configs \
+        scripts/bootstrap.sh scripts/packages.sh \
+        -type f ! -name '*.pyc' -exec sha256sum {} + | LC_ALL=C sort
+    fi
+  } | sha256sum | cut -c 1-12
+}
+
+# install_tool PYTHON: what pip is told to put into the new environment.
+install_tool() {
+  if [ -n "$staging" ]; then
+    set -- "$1" --no-index --find-links "$staging/bundle/wheels" \
+      --require-hashes --requirement "$staging/bundle/wheels/requirements.txt"
+  else
+    set -- "$1" "$repo"
+  fi
+  interpreter=$1
+  shift
+  "$interpreter" -m pip install --no-input --no-cache-dir --disable-pip-version-check "$@" \
+    </dev/null >>"$log" 2>&1 9>&-
 }
 
 check_places() {
@@ -179,8 +243,7 @@ build_tool() {
     fail_with_log 4 "cannot make a virtual environment: $python -m venv failed" \
       'mend what the log names, then run this again; the tool that was here still works'
   fi
-  if ! "$1/bin/python" -m pip install --no-input --no-cache-dir --disable-pip-version-check \
-    "$repo" </dev/null >>"$log" 2>&1 9>&-; then
+  if ! install_tool "$1/bin/python"; then
     fail_with_log 4 'cannot install the tool: pip failed' \
       'without a network see docs/howto/offline.md; the tool that was here still works'
   fi
@@ -248,12 +311,21 @@ main() {
   if [ "$(id -u)" -ne 0 ]; then
     fail 8 'cannot install: not root' "run: sudo $0 $*"
   fi
-  repo=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
-  [ -f "$repo/pyproject.toml" ] ||
-    fail 2 "cannot make the tool: $repo is not a checkout" 'run scripts/bootstrap.sh of a whole checkout'
+  scripts=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+  bundle=$(value_of --bundle "$@")
+  repo=${scripts%/*}
+  if [ -f "$scripts/manifest.json" ]; then
+    repo=$scripts
+    [ -n "$bundle" ] || [ "${1:-}" = --remove ] ||
+      fail 2 'cannot make the tool: no bundle was named' "run: sudo $0 --bundle FILE $*"
+  else
+    [ -f "$repo/pyproject.toml" ] ||
+      fail 2 "cannot make the tool: $repo is not a checkout" \
+        'run scripts/bootstrap.sh of a whole checkout'
+  fi
 
   # shellcheck source=scripts/packages.sh
-  . "$repo/scripts/packages.sh"
+  . "$scripts/packages.sh"
 
   umask 022
   unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER
@@ -267,6 +339,7 @@ main() {
     return 0
   fi
   check_places
+  [ -z "$bundle" ] || open_bundle "$bundle" "$(value_of --bundle-sha256 "$@")"
   log=$(mktemp -t trtllm-bootstrap.XXXXXXXX)
   supply_packages
   make_tool

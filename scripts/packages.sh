@@ -90,3 +90,23 @@ install_packages() {
 apt_install() {
   apt_get install --no-install-recommends --no-upgrade --no-remove "$@"
 }
+
+# install_debs FOLDER: the packages of a folder that are not here; no network, no upgrade.
+install_debs() {
+  set -- "$1" "$1"/*.deb
+  folder=$1
+  shift
+  absent=
+  for deb in "$@"; do
+    [ -e "$deb" ] || continue
+    is_installed "$(dpkg-deb --field "$deb" Package)" || absent="$absent $deb"
+  done
+  [ -n "$absent" ] || return 0
+  say "installing packages of the bundle from $folder"
+  hold_services
+  outcome=0
+  # shellcheck disable=SC2086  # our own folder has no blanks, and neither has a package's name
+  apt_get install --no-install-recommends --no-remove $absent || outcome=1
+  release_services
+  return "$outcome"
+}

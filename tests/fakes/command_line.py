@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from fakes.fake_bundle import BUNDLE, offer_bundle
+from fakes.fake_engines import OFFERED, VERSION, offer_engine
 from fakes.fake_host import FakeHost
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.installed import installed
-from trtllm_install.cli.arguments import VERBS
+from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.cli.main import main
 
 INSTALL = ("install", "--profile", "multi", "--simulate")
@@ -46,7 +48,7 @@ class CommandLine:
     def __post_init__(self) -> None:
         """Put the host behind the door."""
         for verb in VERBS:
-            module = importlib.import_module(f"trtllm_install.cli.verbs.{verb.replace('-', '_')}")
+            module = importlib.import_module(module_of(verb))
             if hasattr(module, "HOST"):
                 self.monkeypatch.setattr(module, "HOST", self.host)
 
@@ -66,6 +68,8 @@ class CommandLine:
         """Go on from a host on which ``multi`` is installed."""
         self.systemd = installed()
         self.__post_init__()
+        offer_engine(self.host)
+        offer_bundle(self.host)
         return self
 
 
@@ -78,8 +82,14 @@ def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
         "render": (folder, *INSTALL[1:]),
         "logs": ("qwen",),
         "stop": ("nemotron",),
+        "engine add": (VERSION, "--path", OFFERED),
+        "engine use": ("simulated",),
+        "engine remove": ("old", "--yes"),
+        "bundle create": ("/srv/new.tar",),
+        "bundle verify": (BUNDLE,),
+        "bundle unpack": (BUNDLE, "/srv/unpacked"),
     }
-    return (verb, *further.get(verb, ()))
+    return (*verb.split(), *further.get(verb, ()))
 
 
 # ExecStart of a unit; nobody reads its answer as JSON.

@@ -34,6 +34,7 @@ class FakeHost(FakeTree):
     variables: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=lambda: {"root": "/root"})  # name -> home
     now: float = 1000.0
+    free: int = 2**40  # bytes on every file system
     ran: list[tuple[str, ...]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     _commands: dict[tuple[str, ...], _Command] = field(default_factory=dict)
@@ -141,6 +142,27 @@ class FakeHost(FakeTree):
         if isinstance(reply, HostError):
             raise reply
         return replace(reply, argv=key)
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        heard: Callable[[str], None],
+        tick: Callable[[], bool],
+        silence: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> int:
+        """Answer as ``run`` does, line by line."""
+        ended = self.run(argv, timeout=silence)
+        for text in (ended.stdout + ended.stderr).splitlines():
+            heard(text)
+            tick()
+        return ended.code
+
+    def free_bytes(self, path: str) -> int:
+        """Return what the test set."""
+        assert self.look(path), f"no such path: {path}"
+        return self.free
 
     def http(
         self,

@@ -1,7 +1,7 @@
 """A file tree in memory: the reading and writing half of the fake machine."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -214,6 +214,10 @@ class FakeTree:
         if old.kind != "file":
             raise _refused("write", path, f"it is a {old.kind}")
         self.nodes[real] = replace(old, content=old.content + content)
+
+    def write_parts(self, path: str, parts: Iterable[bytes], *, mode: int, owner: str) -> None:
+        """Write what the parts are together."""
+        self.write(path, b"".join(parts), mode=mode, owner=owner)
 
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """Make one folder; the one above must be there."""

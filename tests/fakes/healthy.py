@@ -29,6 +29,7 @@ def instance(name: str, port: int) -> Instance:
 INSTALLATION = Installation(
     profile="multi",
     engine_version="1.3.0rc2",
+    checked_as="1.3.0rc2",
     weights_dir=WEIGHTS,
     instances=(instance("qwen", 8001), replace(instance("nemotron", 8002), after=("qwen",))),
     proxy=Proxy(host="127.0.0.1", port=8000),

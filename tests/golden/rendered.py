@@ -38,12 +38,16 @@ _PROXY = ProxyBinary(
 def desired(supervisor: str) -> Desired:
     """Return what ``--profile multi`` wants on a host without a site file."""
     host = debian()
-    options = Options(profile="multi", weights_dir=WEIGHTS)
+    options = Options(
+        profile="multi",
+        weights_dir=WEIGHTS,
+        engine_path="/opt/trtllm/engines/1.3.0rc2/bin/trtllm-serve",
+    )
     wanted = prepare(host, options, None)
     installation = dataclasses.replace(wanted.installation, supervisor=supervisor)
     wanted = dataclasses.replace(wanted, installation=installation)
     facts = dataclasses.replace(FACTS, proxy=_PROXY)
-    return desired_tree(wanted, facts, None, "/opt/trtllm/engines/1.3.0rc2/bin/trtllm-serve")
+    return desired_tree(wanted, facts)
 
 
 def golden_files(supervisor: str) -> dict[str, bytes]:

@@ -102,6 +102,15 @@ class Root:
             check=False,
         )
 
+    def start_on_network(self, *argv: str) -> "subprocess.Popen[str]":
+        """Start what ``run_on_network`` runs; it ends when its standard input is closed."""
+        return subprocess.Popen(
+            [*self._enter("--net"), *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
     def bootstrap(
         self,
         *arguments: str,

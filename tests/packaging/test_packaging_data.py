@@ -17,13 +17,17 @@ LIST_DATA = """
 from trtllm_install import resources
 root = resources.root()
 print(root)
-for folder in ("templates", "configs"):
-    for path in sorted((root / folder).rglob("*")):
+for name in ("templates", "configs", "scripts/bootstrap.sh", "scripts/packages.sh"):
+    for path in (root / name, *sorted((root / name).rglob("*"))):
         if path.is_file():
             print(path.relative_to(root))
 """
 
-TRACKED = checkout.relative([*checkout.below("templates"), *checkout.below("configs")])
+# What a bundle brings to a host beside the tool.
+SCRIPTS = ["scripts/bootstrap.sh", "scripts/packages.sh"]
+TRACKED = sorted(
+    [*checkout.relative([*checkout.below("templates"), *checkout.below("configs")]), *SCRIPTS]
+)
 
 
 def run(*argv: str, cwd: Path | None = None, **environment: str) -> str:

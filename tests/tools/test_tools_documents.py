@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from fakes.fake_bundle import MANIFEST
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.healthy import FACTS, WEIGHTS
 from fakes.heard import Heard
@@ -26,6 +27,8 @@ from trtllm_install.app.prepare import prepare
 from trtllm_install.app.reporter import Live
 from trtllm_install.apply.journal import Journal
 from trtllm_install.cli import arguments
+from trtllm_install.cli.bundle_words import bundle_values
+from trtllm_install.cli.engine_words import engine_values
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values, finding_values, live_values, smoke_values
 from trtllm_install.cli.runlog import RunLog
@@ -36,6 +39,7 @@ from trtllm_install.host.local import LocalHost
 from trtllm_install.model import errors, layout
 from trtllm_install.model.contract import parse_contract
 from trtllm_install.model.desired import Desired
+from trtllm_install.model.engine import Engine
 from trtllm_install.model.errors import ExitCode, InstallError
 from trtllm_install.model.facts import SmokeFacts
 from trtllm_install.model.facts.gpu import SmokeRun
@@ -102,7 +106,7 @@ _CONDITIONS = {
     "`site.yaml` changes the engine settings of an instance": lambda _: True,
     "with a proxy": lambda v: v["profile"] == "multi",
     "with `--simulate`": lambda v: v["simulate"],
-    "with `--simulate` or `--engine-path`": lambda _: True,
+    "an engine was named or added": lambda _: True,
     "supervisord": lambda v: v["supervisor"] == "supervisord",
     "systemd": lambda v: v["supervisor"] == "systemd",
     "systemd, each service": lambda v: v["supervisor"] == "systemd",
@@ -121,9 +125,9 @@ def desired(profile: str, supervisor: str, *, simulate: bool) -> Desired:
         weights_dir=None if simulate else WEIGHTS,
         init="systemd" if supervisor == "systemd" else "supervisord",
         simulate=simulate,
+        engine_path=None if simulate else "/srv/engine/bin/trtllm-serve",
     )
-    engine = None if simulate else "/srv/engine/bin/trtllm-serve"
-    return desired_tree(prepare(host, options, None), FACTS, None, engine)
+    return desired_tree(prepare(host, options, None), FACTS)
 
 
 def documented(columns: set[str]) -> list[dict[str, str]]:
@@ -227,7 +231,7 @@ def test_exit_codes_are_the_ones_of_the_code() -> None:
 
 def test_every_verb_says_how_it_can_end() -> None:
     table = rows(sections(document("exit-codes.md"))["Which verb ends how"])
-    said = [verb for r in table for verb in re.findall(r"`([a-z-]+)`", r["Verb"])]
+    said = [verb for r in table for verb in re.findall(r"`([a-z -]+)`", r["Verb"])]
     assert sorted(said) == sorted(set(arguments.VERBS) - {"gpu-ready"})
 
 
@@ -246,14 +250,14 @@ def actions_of(verb: str) -> list[argparse.Action]:
 
 def test_every_verb_has_its_section() -> None:
     part = document("command-line.md").partition("## Verbs")[2].partition("## Options")[0]
-    said = re.findall(r"^### `([a-z-]+)`$", part, flags=re.MULTILINE)
+    said = re.findall(r"^### `([a-z -]+)`$", part, flags=re.MULTILINE)
     assert sorted(said) == sorted(verb_parsers())
 
 
 @pytest.mark.parametrize("verb", arguments.VERBS)
 def test_synopsis_names_every_option_of_the_verb(verb: str) -> None:
     (synopsis,) = fences(sections(document("command-line.md"))[f"`{verb}`"], "text")
-    said = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", synopsis))
+    said = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", synopsis))
     assert said == {name for action in actions_of(verb) for name in action.option_strings}
     for action in actions_of(verb):
         if not action.option_strings:
@@ -359,7 +363,12 @@ def test_own_profile_can_be_installed_as_it_stands() -> None:
 # json-output.md --------------------------------------------------------------
 
 EXAMPLES = [json.loads(body) for body in fences(document("json-output.md"), "json")]
-_ONLY = {"plan": {"pending"}, "logs": {"log"}}
+_ONLY = {
+    "plan": {"pending"},
+    "logs": {"log"},
+    **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
+    **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
+}
 
 
 def envelope_keys() -> set[str]:
@@ -383,12 +392,15 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     part = sections(document("json-output.md"))
     change = Change(action=Action.CREATE, kind="file", path="/x", reason="new")
     live = Live(name="qwen", state="absent", status="not started")
+    engine = Engine(version="1", path="/e", home="/h", origin="built", usable=True)
     printed = {
-        "The document": envelope_keys() | {"pending", "log", "smoke"},
+        "The document": envelope_keys().union({"smoke"}, *_ONLY.values()),
         "A finding": set(finding_values([found("gpu-lost", "GPU 0", what="x")])[0]),
         "A change": set(change_values([change])[0]),
         "A smoke test": set(smoke_values(SmokeFacts(gpus=(), outside=SmokeRun())) or {}),
         "An instance": set(live_values([live])[0]),
+        "An engine": set(engine_values([engine], None)[0]),
+        "A bundle": set(bundle_values("/b.tar", MANIFEST)),
     }
     for heading, keys in printed.items():
         said = [f for r in rows(part[heading]) for f in re.findall(r"`(\w+)`", r["Field"])]

@@ -75,7 +75,7 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
         host,
         supervisor,
         outline_of(wanted.installation),
-        desired_tree(wanted, judged.facts, receipt, options.engine_path),
+        desired_tree(wanted, judged.facts),
         receipt,
         on_conflict=options.on_conflict,
         start=options.start,

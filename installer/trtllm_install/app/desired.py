@@ -1,7 +1,5 @@
 """Facts and wishes to the tree that is wanted."""
 
-from posixpath import dirname
-
 from trtllm_install.app.prepare import Wanted
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.seeing import see
@@ -19,9 +17,7 @@ _SIMULATED = f"{layout.ENGINES}/simulated"
 _CUDA_HOME = "/usr/local/cuda"
 
 
-def desired_tree(
-    wanted: Wanted, facts: Facts, receipt: Receipt | None, engine_path: str | None
-) -> Desired:
+def desired_tree(wanted: Wanted, facts: Facts) -> Desired:
     """Return everything that has to be on the host."""
     proxy = facts.proxy if isinstance(facts.proxy, ProxyBinary) else None
     system = facts.system if isinstance(facts.system, SystemFacts) else None
@@ -32,7 +28,7 @@ def desired_tree(
         lua_path=proxy.lua_path if proxy else "",
         lua_cpath=proxy.lua_cpath if proxy else "",
         cuda_home=(system and system.cuda_home) or _CUDA_HOME,
-        engine_target=_engine_target(wanted, receipt, engine_path),
+        engine_target=wanted.engine.home,
         engine_configs=wanted.engine_configs,
         extra_files=_simulated_files(wanted) if wanted.installation.simulate else (),
         links_out={
@@ -56,18 +52,6 @@ def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:
         paths=seen,
         accounts=frozenset(name for name in accounts if host.account_exists(name)),
     )
-
-
-def _engine_target(wanted: Wanted, receipt: Receipt | None, engine_path: str | None) -> str:
-    """What ``current`` shall point to: the simulated engine, the one named, or as it was."""
-    if wanted.installation.simulate:
-        return _SIMULATED
-    if engine_path:
-        # bin/trtllm-serve of a virtual environment: its top folder is the engine.
-        return dirname(dirname(engine_path))
-    if receipt and not receipt.simulate:
-        return receipt.links.get(layout.ENGINE_CURRENT, "")
-    return ""
 
 
 def _simulated_files(wanted: Wanted) -> tuple[File, ...]:

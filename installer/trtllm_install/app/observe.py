@@ -37,7 +37,7 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     receipt = read_receipt(host)
     wanted = prepare(host, options, receipt)
     reporter.profile(wanted.installation.profile)
-    facts = observe(host, wanted.installation, engine_path=options.engine_path)
+    facts = observe(host, wanted.installation, engine_path=wanted.engine.program)
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
     findings = accepted(judge(facts, wanted.installation), options.accept)
@@ -49,19 +49,18 @@ def refuse_errors(judged: Judged) -> None:
     errors = judged.errors
     if not errors:
         return
-    lines = [f"  {f.message}\n    fix: {f.remedy}  [{f.code}]" for f in errors]
-    count = f"{len(errors)} reason{'s' if len(errors) > 1 else ''}"
-    raise Refused(
-        judged.findings,
-        f"cannot install profile {judged.wanted.installation.profile} here: {count}; "
-        "nothing was changed\n" + "\n".join(lines),
-        hint="mend them, or accept one that you know better: --accept CODE",
-    )
+    raise Refused(judged.findings, f"install profile {judged.wanted.installation.profile} here")
 
 
 class Refused(PreflightFailed):
     """A failed preflight with everything that was found."""
 
-    def __init__(self, findings: tuple[Finding, ...], message: str, *, hint: str) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, findings: tuple[Finding, ...], deed: str) -> None:
+        errors = list(blocking(findings))
+        lines = [f"  {f.message}\n    fix: {f.remedy}  [{f.code}]" for f in errors]
+        count = f"{len(errors)} reason{'s' if len(errors) > 1 else ''}"
+        super().__init__(
+            f"cannot {deed}: {count}; nothing was changed\n" + "\n".join(lines),
+            hint="mend them, or accept one that you know better: --accept CODE",
+        )
         self.findings = findings

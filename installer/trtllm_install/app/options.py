@@ -11,6 +11,7 @@ class Options:
     profile: str | None = None
     site: str | None = None
     weights_dir: str | None = None
+    engine: str | None = None  # version of one that was added
     engine_path: str | None = None
     init: Literal["auto", "systemd", "supervisord"] = "auto"
     simulate: bool = False

@@ -1,10 +1,9 @@
 """From the command line and the files to what is wanted on this host."""
 
-import json
 from dataclasses import dataclass
-from functools import cache
 
 from trtllm_install import resources
+from trtllm_install.app.engine_choice import EngineChoice, choose_engine, read_contract
 from trtllm_install.app.options import Options
 from trtllm_install.app.profiles import (
     chosen_profile,
@@ -20,7 +19,7 @@ from trtllm_install.config.schemas import SiteShape
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.programs import choose_supervisor
 from trtllm_install.model import layout
-from trtllm_install.model.contract import Contract, parse_contract
+from trtllm_install.model.contract import Contract
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import Installation, Instance
 from trtllm_install.model.problems import Problem
@@ -37,6 +36,7 @@ class Wanted:
 
     installation: Installation
     engine_configs: dict[str, str]
+    engine: EngineChoice
 
 
 def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
@@ -46,13 +46,14 @@ def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
     if name is None:
         raise no_profile(host)
     profile = read_profile(host, name)
-    version = resources.read_text("configs/engine/VERSION").strip()
+    engine = choose_engine(host, options, receipt)
     installation = combine(
         profile,
         site,
         Choices(
             profile=name,
-            engine_version=version,
+            engine_version=engine.version,
+            checked_as=engine.contract,
             weights_dir=_weights_dir(host, options, site, receipt),
             supervisor=_supervisor(host, options, receipt),
             simulate=options.simulate,
@@ -63,7 +64,7 @@ def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
         i.name: _source_of_arguments(host, options, site, name, i) for i in installation.instances
     }
     _refuse_what_the_engine_refuses(host, installation, configs, sources)
-    return Wanted(installation=installation, engine_configs=configs)
+    return Wanted(installation=installation, engine_configs=configs, engine=engine)
 
 
 def _weights_dir(host: Host, options: Options, site: SiteShape, receipt: Receipt | None) -> str:
@@ -117,7 +118,7 @@ def _refuse_what_the_engine_refuses(
     host: Host, installation: Installation, configs: dict[str, str], sources: dict[str, str]
 ) -> None:
     """Raise ConfigError for every argument and YAML key that trtllm-serve would refuse."""
-    contract = _contract(installation.engine_version)
+    contract = read_contract(installation.checked_as)
     problems: list[Problem] = []
     for instance in installation.instances:
         problems += [
@@ -127,11 +128,6 @@ def _refuse_what_the_engine_refuses(
         problems += _config_problems(host, instance, configs, contract)
     if problems:
         raise refused(problems)
-
-
-@cache
-def _contract(version: str) -> Contract:
-    return parse_contract(json.loads(resources.read_text(f"configs/contract/{version}.json")))
 
 
 def _config_problems(

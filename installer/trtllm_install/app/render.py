@@ -18,7 +18,7 @@ def render(host: Host, image: Host, options: Options, reporter: Reporter) -> tup
     Findings do not stop it: it is a way to look. Files belong to the caller.
     """
     judged = look_at(host, options, reporter)
-    desired = desired_tree(judged.wanted, judged.facts, judged.receipt, options.engine_path)
+    desired = desired_tree(judged.wanted, judged.facts)
     tree_only = Desired(directories=desired.directories, files=desired.files, links=desired.links)
     changes = plan_tree(tree_only, see_tree(image, tree_only, None), None, "replace")
     reporter.phase("write the tree")

@@ -43,6 +43,9 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Say something worth a line within the phase."""
 
+    def step(self, title: str, word: str, written: int) -> None:
+        """Say where a long step is: what it does now, and the bytes written so far."""
+
     def change(self, change: Change) -> None:
         """Say that a change was made."""
 

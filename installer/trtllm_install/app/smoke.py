@@ -30,7 +30,7 @@ def with_smoke(host: Host, judged: Judged, options: Options) -> Judged:
     idle = [g for g in gpus if not any(p.ours and not p.left_over for p in g.processes)]
     if not idle:
         return judged
-    facts = replace(judged.facts, smoke=_tried(host, judged, options, idle))
+    facts = replace(judged.facts, smoke=_tried(host, judged, idle))
     return replace(judged, facts=facts, findings=accepted(judge(facts, wanted), options.accept))
 
 
@@ -72,26 +72,24 @@ def smoke_sentence(facts: Facts) -> str:
     return f"CUDA works on {count}, also as services run it ({smoke.seconds:.1f} s)"
 
 
-def _tried(
-    host: Host, judged: Judged, options: Options, idle: list[Gpu]
-) -> SmokeFacts | Unknown | None:
+def _tried(host: Host, judged: Judged, idle: list[Gpu]) -> SmokeFacts | Unknown | None:
     whole = [g.uuid for g in idle if not g.mig]
     if not whole:
         return Unknown(reason="slices of MIG are not tried")
-    smoke = probe_smoke(host, whole, _sandbox(host, judged, options), python=_python(host))
+    smoke = probe_smoke(host, whole, _sandbox(host, judged), python=_python(host))
     if isinstance(smoke, SmokeFacts) and smoke.inside is None and not smoke.outside.failed:
         return replace(smoke, inside=Unknown(reason="only root can run it as the units would"))
     return smoke
 
 
-def _sandbox(host: Host, judged: Judged, options: Options) -> Sandbox | None:
+def _sandbox(host: Host, judged: Judged) -> Sandbox | None:
     """Return the sandbox of the first instance; all have the same, but for their weights."""
     if not host.is_root():
         return None
     known = host.account_exists(layout.USER)
     if judged.wanted.installation.supervisor != "systemd":
         return account_sandbox(layout.USER if known else "nobody")
-    desired = desired_tree(judged.wanted, judged.facts, judged.receipt, options.engine_path)
+    desired = desired_tree(judged.wanted, judged.facts)
     path = f"{layout.UNITS}/{layout.unit(judged.wanted.installation.instances[0].name)}"
     unit = next(file.content.decode() for file in desired.files if file.path == path)
     groups = sandbox_of(unit, *_drop_ins(host, f"{path}.d"))

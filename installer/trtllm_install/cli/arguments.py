@@ -15,6 +15,13 @@ VERBS = {
     "stop": "stop services",
     "restart": "restart services",
     "logs": "show the last lines of a service",
+    "engine add": "build or adopt a version of TensorRT-LLM beside the others",
+    "engine list": "show the engines of this host",
+    "engine use": "switch to another engine; a failure switches back",
+    "engine remove": "remove an engine that is not in use",
+    "bundle create": "make one file that brings everything to a host without a network",
+    "bundle verify": "say whether a bundle is whole, change nothing",
+    "bundle unpack": "write the files of a whole bundle into a new folder",
     "render": "write the tree that install would write below a folder, without root",
     "rollback": "return to the generation before, or undo a run that was cut off",
     "uninstall": "remove what install wrote; weights, edits and logs stay",
@@ -28,10 +35,30 @@ undone, 5 not undone, 6 a health gate failed and undone, 7 lock held, 8 needs ro
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Return the parsed command line; raises UsageError, and exits with 0 after --help."""
-    words = list(argv)
+    words = _joined(list(argv))
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "install")
     return _parser().parse_args(words)
+
+
+def module_of(verb: str) -> str:
+    """Return the name of the module that runs a verb."""
+    return f"trtllm_install.cli.verbs.{verb.replace('-', '_').replace(' ', '_')}"
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Make one word of ``engine add``, so that a verb of two words is a verb like any other."""
+    groups = {verb.partition(" ")[0] for verb in VERBS if " " in verb}
+    if not words or words[0] not in groups:
+        return words
+    ours = [verb for verb in VERBS if verb.startswith(f"{words[0]} ")]
+    if " ".join(words[:2]) in ours:
+        return [" ".join(words[:2]), *words[2:]]
+    if words[1:2] and words[1] in {"-h", "--help"}:
+        return words[1:]
+    said = words[1] if words[1:] else "nothing"
+    choices = ", ".join(verb.partition(" ")[2] for verb in ours)
+    raise UsageError(f"{words[0]} takes one of {choices}; found {said}", "trtllm-install")
 
 
 class UsageError(Exception):
@@ -67,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         else:  # argparse lists a parser only when it has a help text
             verb = verbs.add_parser(name, allow_abbrev=False)
         _options_of(name, verb)
+        if name.startswith("engine "):
+            _engine_options(name, verb)
+        elif name.startswith("bundle "):
+            _bundle_options(name, verb)
     return parser
 
 
@@ -87,6 +118,8 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
             )
             _timeout(verb)
             _conflict(verb)
+            verb.add_argument("--bundle", metavar="FILE", help="take the engine from a bundle")
+            _pin(verb)
             verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
         case "check":
             verb.add_argument(
@@ -124,14 +157,63 @@ def _wishes(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--profile", metavar="NAME", help="qwen, nemotron, multi, or your own")
     verb.add_argument("--site", metavar="FILE", help="default: /etc/trtllm/site.yaml")
     verb.add_argument("--weights-dir", metavar="DIR", help="default: your ~/model_weights")
-    verb.add_argument("--engine-path", metavar="FILE", help="a trtllm-serve that is there already")
+    engines = verb.add_mutually_exclusive_group()
+    engines.add_argument("--engine", metavar="VERSION", help="one that engine add has added")
+    engines.add_argument(
+        "--engine-path", metavar="FILE", help="a trtllm-serve that is there already"
+    )
     verb.add_argument("--init", choices=("auto", "systemd", "supervisord"), default="auto")
     verb.add_argument(
         "--simulate", action="store_true", help="simulated engine and GPUs, everything else real"
     )
+    _accept(verb)
+
+
+def _accept(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--accept", metavar="CODE", action="append", default=[], help="make a finding a warning"
     )
+
+
+def _engine_options(name: str, verb: argparse.ArgumentParser) -> None:
+    if name != "engine list":
+        verb.add_argument("name", metavar="VERSION")
+    match name:
+        case "engine add":
+            source = verb.add_mutually_exclusive_group()
+            source.add_argument(
+                "--from", dest="source", metavar="PATH", help="wheels or bundle; no network"
+            )
+            source.add_argument("--path", metavar="DIR", help="adopt a virtual environment")
+            source.add_argument("--index", metavar="URL", help="PyTorch's index for this CUDA")
+            verb.add_argument("--python", metavar="FILE", help="the Python to build with")
+            _accept(verb)
+        case "engine use":
+            verb.add_argument("--site", metavar="FILE", help="default: /etc/trtllm/site.yaml")
+            _accept(verb)
+            _timeout(verb)
+        case "engine remove":
+            verb.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _bundle_options(name: str, verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", metavar="FILE")
+    if name == "bundle create":
+        verb.add_argument("--platform", metavar="TAG", help="manylinux_X_Y_MACHINE of the host")
+        verb.add_argument("--python", metavar="X.Y", help="Python that the tool will run on")
+        verb.add_argument("--engine", metavar="VERSION", help="bring the wheels of an engine")
+        verb.add_argument("--engine-python", metavar="X.Y", help="Python of that engine")
+        verb.add_argument("--index", metavar="URL", help="PyTorch's index for this CUDA")
+        verb.add_argument("--packages", metavar="DIR", help="bring the .deb files of a folder")
+        return
+    if name == "bundle unpack":
+        verb.add_argument("folder", metavar="DIR")
+    verb.add_argument("--here", action="store_true", help="refuse one that is not for this host")
+    _pin(verb)
+
+
+def _pin(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--bundle-sha256", metavar="HASH", help="what bundle create printed")
 
 
 def _conflict(verb: argparse.ArgumentParser) -> None:

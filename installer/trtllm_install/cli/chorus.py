@@ -42,6 +42,11 @@ class Chorus:
         for reporter in self._reporters:
             reporter.note(text)
 
+    def step(self, title: str, word: str, written: int) -> None:
+        """See Reporter.step."""
+        for reporter in self._reporters:
+            reporter.step(title, word, written)
+
     def change(self, change: Change) -> None:
         """See Reporter.change."""
         for reporter in self._reporters:

@@ -25,6 +25,7 @@ class EventReporter:
     def __init__(self, emit: Callable[[Mapping[str, object]], None]) -> None:
         self._emit = emit
         self._shown: dict[str, tuple[str, str, float]] = {}
+        self._step = ("", 0.0)
 
     def tell(self, event: str, fields: Mapping[str, object]) -> None:
         """Emit one event of this moment."""
@@ -51,6 +52,14 @@ class EventReporter:
         """See Reporter.planned."""
         for value in plan_values(plan):
             self.tell("planned", {"change": value})
+
+    def step(self, title: str, word: str, written: int) -> None:
+        """See Reporter.step; a new step at once, where it is at most once a second."""
+        now = time.monotonic()
+        shown, since = self._step
+        if title != shown or now - since >= _STATUS_EVERY_S:
+            self._step = (title, now)
+            self.tell("step", {"title": title, "word": word, "written": written})
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""

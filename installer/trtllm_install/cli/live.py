@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trtllm_install.app.reporter import Live
+from trtllm_install.cli.bar import StepBar
 from trtllm_install.cli.plain import PlainReporter
 from trtllm_install.model.secrets import mask
 from trtllm_install.model.states import BACKOFF, FAILED, MEANING, SERVING
@@ -29,6 +30,7 @@ class LiveReporter(PlainReporter):
         self._begun = time.monotonic()
         self._done_at: dict[str, float] = {}
         self._spinners: dict[str, Spinner] = {}
+        self._bar: StepBar | None = None
 
     def phase(self, title: str) -> None:
         """See Reporter.phase."""
@@ -46,6 +48,12 @@ class LiveReporter(PlainReporter):
             self._screen.update(self._table(services))
         if all(live.state in SERVING for live in services):
             self._close()
+
+    def step(self, title: str, word: str, written: int) -> None:
+        """See Reporter.step."""
+        if self._bar is None:
+            self._bar = StepBar(self._console)
+        self._bar.show(title, word, written)
 
     def close(self) -> None:
         """Give the cursor back; the last picture stays."""
@@ -89,9 +97,12 @@ class LiveReporter(PlainReporter):
 
     def _close(self) -> None:
         screen, self._screen = self._screen, None
+        bar, self._bar = self._bar, None
         with suppress(OSError):
             if screen:
                 screen.stop()
+            if bar:
+                bar.close()
 
 
 def _style(state: str) -> str:

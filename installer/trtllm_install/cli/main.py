@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from trtllm_install import __version__
-from trtllm_install.cli.arguments import UsageError, parse_arguments
+from trtllm_install.cli.arguments import UsageError, module_of, parse_arguments
 from trtllm_install.model.errors import ConfigError, ExitCode, InstallError, Interrupted
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def _guarded(arguments: Namespace) -> ExitCode:
     try:
         with envelope.answering():
             # One module per verb, loaded only when it is asked for.
-            name = arguments.verb.replace("-", "_")
-            verb = importlib.import_module(f"trtllm_install.cli.verbs.{name}")
+            verb = importlib.import_module(module_of(arguments.verb))
             code = verb.run(arguments, envelope)
     except BaseException as error:  # noqa: BLE001 (whatever it is, one answer is owed)
         ended_by = error

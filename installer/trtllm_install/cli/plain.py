@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from trtllm_install.app.reporter import Live
-from trtllm_install.cli.present import finding_lines, plan_summary
+from trtllm_install.cli.present import finding_lines, plan_summary, size_words
 from trtllm_install.model import layout
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.secrets import mask
@@ -16,6 +16,7 @@ from trtllm_install.plan.files import NEW_SUFFIX
 
 # A load of minutes must show life in a log, without filling it.
 _REPEAT_S = 30.0
+_STEP_S = 10.0
 # A first install is summed up in a line (`plan` lists it); a few changes are named.
 _LISTED = 20
 
@@ -26,6 +27,7 @@ class PlainReporter:
     def __init__(self) -> None:
         self._shown: dict[str, tuple[str, float]] = {}
         self._lists = False
+        self._step = ("", 0.0)
 
     def profile(self, name: str) -> None:
         """See Reporter.profile; the answer names it, and the plan before that."""
@@ -54,6 +56,17 @@ class PlainReporter:
             if kept.path + NEW_SUFFIX in written:  # offered for the first time
                 for line in unified(kept).splitlines():
                     self.line(f"            {line}")
+
+    def step(self, title: str, word: str, written: int) -> None:
+        """See Reporter.step."""
+        now = time.monotonic()
+        shown, since = self._step
+        if title != shown:
+            self._step = (title, now)
+            self.line(f"    {title}")
+        elif now - since > _STEP_S:
+            self._step = (title, now)
+            self.line(f"    {title}: {size_words(written)} written; {word}")
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""

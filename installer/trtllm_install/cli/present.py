@@ -36,6 +36,14 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def size_words(size: int) -> str:
+    """Return "3 kB", "1.2 GB"."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
+
+
 def plan_summary(plan: Plan) -> str:
     """Return one line: what kinds of change, how many."""
     kinds = {"file": "file", "directory": "folder", "link": "link", "account": "user"}

@@ -32,6 +32,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         profile=arguments.profile,
         site=arguments.site,
         weights_dir=arguments.weights_dir,
+        engine=getattr(arguments, "engine", None),
         engine_path=os.path.abspath(engine) if engine else None,  # noqa: PTH100 (links stay)
         init=arguments.init,
         simulate=arguments.simulate,

@@ -15,6 +15,7 @@ class Choices:
 
     profile: str
     engine_version: str
+    checked_as: str
     weights_dir: str
     supervisor: str
     simulate: bool
@@ -40,6 +41,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
     return Installation(
         profile=choices.profile,
         engine_version=choices.engine_version,
+        checked_as=choices.checked_as,
         weights_dir=choices.weights_dir,
         instances=instances,
         proxy=proxy,

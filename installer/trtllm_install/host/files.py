@@ -5,6 +5,7 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterable
 from io import FileIO
 
 from trtllm_install.host.protocol import Entry
@@ -58,15 +59,28 @@ def write(
     mtime_ns: int | None = None,
 ) -> None:
     """Replace ``path`` in one step; on failure the old file is as it was and nothing is left."""
+    write_parts(path, (content,), mode=mode, owner=owner, mtime_ns=mtime_ns)
+
+
+def write_parts(
+    path: str,
+    parts: Iterable[bytes],
+    *,
+    mode: int,
+    owner: tuple[int, int] | None,
+    mtime_ns: int | None = None,
+) -> None:
+    """Do as ``write`` does with content that comes part by part."""
     folder = os.path.dirname(path)
     temporary = f"{folder}/.{os.path.basename(path)}.{os.urandom(6).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600)
     try:
         try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            for part in parts:
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(descriptor, view) :]
             if owner:
                 os.fchown(descriptor, *owner)
             os.fchmod(descriptor, mode)  # after chown, which clears set-id bits

@@ -4,7 +4,7 @@ import os
 import pwd
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from trtllm_install.host import files, locking, processes, signals
@@ -47,6 +47,12 @@ class LocalHost:
         """See Host.resolve."""
         with refusals(f"resolve {path}"):
             return os.path.realpath(self._behind(path)).removeprefix(self._root) or "/"
+
+    def free_bytes(self, path: str) -> int:
+        """See Host.free_bytes."""
+        with refusals(f"measure the space at {path}"):
+            found = os.statvfs(self._behind(path))
+            return found.f_bfree * found.f_frsize
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """See Host.names_in."""
@@ -101,6 +107,22 @@ class LocalHost:
         with refusals(f"run {argv[0]}"):
             return processes.run(argv, timeout=timeout, environment=surroundings, stdin=stdin)
 
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        heard: Callable[[str], None],
+        tick: Callable[[], bool],
+        silence: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> int:
+        """See Host.follow."""
+        surroundings = {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", **(environment or {})}
+        with refusals(f"run {argv[0]}"):
+            return processes.follow(
+                argv, heard=heard, tick=tick, silence=silence, environment=surroundings
+            )
+
     def http(
         self,
         method: str,
@@ -154,6 +176,11 @@ class LocalHost:
         """See Host.append."""
         with refusals(f"write {path}"):
             files.append(self._at(path), content, mode=mode, owner=self._owner(owner))
+
+    def write_parts(self, path: str, parts: Iterable[bytes], *, mode: int, owner: str) -> None:
+        """See Host.write_parts."""
+        with refusals(f"write {path}"):
+            files.write_parts(self._at(path), parts, mode=mode, owner=self._owner(owner))
 
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """See Host.make_directory."""

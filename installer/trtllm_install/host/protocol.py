@@ -1,6 +1,6 @@
 """What the rest of the tool may ask of the machine; nothing else touches it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -55,6 +55,9 @@ class Host(Protocol):
     def resolve(self, path: str) -> str:
         """Return ``path`` with every symbolic link followed (realpath)."""
 
+    def free_bytes(self, path: str) -> int:
+        """Return how many bytes root may still write to the file system of an existing path."""
+
     def names_in(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in a folder, empty if there is no such folder."""
 
@@ -89,6 +92,22 @@ class Host(Protocol):
 
         Raises HostError when it cannot be started or outlives ``timeout`` seconds;
         then it and its process group have been ended.
+        """
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        heard: Callable[[str], None],
+        tick: Callable[[], bool],
+        silence: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> int:
+        """Run a command of any length and return its code; ``heard`` gets each line at once.
+
+        ``tick`` is asked about once a second whether anything moves. Raises HostError when
+        it cannot be started, or when it has neither spoken nor moved for ``silence`` seconds;
+        then it and its process group have been ended, as they have on KeyboardInterrupt.
         """
 
     def http(
@@ -129,6 +148,12 @@ class Host(Protocol):
         """Add to the end of a file, made with ``mode`` if absent; a power cut may lose it.
 
         For logs only. A link in the place of the file is refused.
+        """
+
+    def write_parts(self, path: str, parts: Iterable[bytes], *, mode: int, owner: str) -> None:
+        """Do as ``write`` does with content that need not fit into memory.
+
+        What ``parts`` raises goes through, and then the path is as it was.
         """
 
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from trtllm_install.model import layout
+from trtllm_install.model.engine import SIMULATED
 from trtllm_install.model.facts import (
     EngineFacts,
     Facts,
@@ -17,7 +18,6 @@ from trtllm_install.model.installation import Installation
 
 OLDEST_SYSTEMD: Final = 252  # the oldest that the units were tried on
 OPEN_MPI: Final = 4  # mpi4py 3.1.5 of the engine cannot spawn with 5 (ai-dynamo/dynamo 15060)
-_TORCH: Final = "2.9.1"  # what the engine's own installation guide pins
 
 
 def choose_supervisor(facts: SupervisorFacts | Unknown, option: str) -> str:
@@ -85,8 +85,19 @@ def check_supervisor(facts: Facts, installation: Installation) -> Iterator[Findi
 def check_engine(facts: Facts, installation: Installation) -> Iterator[Finding]:
     """Find an engine that is missing, of another version, or not the real one."""
     engine, version = facts.engine, installation.engine_version
-    if isinstance(engine, Unknown) or installation.simulate:
-        return  # a simulated engine comes with the tool
+    if isinstance(engine, Unknown):
+        return
+    if installation.simulate:
+        yield from _simulated(engine)
+        return
+    if installation.checked_as != version:
+        yield found(
+            "engine-version-unknown",
+            version,
+            what=f"arguments and YAML were checked as {installation.checked_as}",
+            expected="a version whose contract this tool ships",
+            remedy=f"trtllm-install engine use {installation.checked_as}",
+        )
     if not engine.present or engine.simulated:
         code = "engine-simulated" if engine.present else "engine-missing"
         yield found(
@@ -94,7 +105,7 @@ def check_engine(facts: Facts, installation: Installation) -> Iterator[Finding]:
             engine.path,
             what="it is the stand-in for tests" if engine.present else "no such program",
             expected=f"trtllm-serve of TensorRT-LLM {version}",
-            remedy=engine_commands(version),
+            remedy=f"sudo trtllm-install engine add {version}, then install again",
         )
     elif engine.version != version:
         yield found(
@@ -102,7 +113,21 @@ def check_engine(facts: Facts, installation: Installation) -> Iterator[Finding]:
             engine.path,
             what=_stated(engine),
             expected=version,
-            remedy=f"{engine_commands(version)} (or --accept engine-version-differs)",
+            remedy=f"sudo trtllm-install engine add {version} (or --accept engine-version-differs)",
+        )
+
+
+def _simulated(engine: EngineFacts) -> Iterator[Finding]:
+    """A simulated engine comes with the tool; one of another folder has to be there."""
+    if engine.path in {layout.trtllm_serve(), f"{layout.engine(SIMULATED)}/bin/trtllm-serve"}:
+        return  # install writes it
+    if not engine.present or not engine.simulated:
+        yield found(
+            "engine-missing",
+            engine.path,
+            what="it is not a simulated engine" if engine.present else "no such program",
+            expected="a simulated engine, since --simulate was said",
+            remedy="trtllm-install engine use simulated",
         )
 
 
@@ -124,26 +149,6 @@ def check_system(facts: Facts, installation: Installation) -> Iterator[Finding]:
             expected="CUDA toolkit 13.1",
             remedy="sudo apt-get install cuda-toolkit-13-1",
         )
-
-
-def engine_commands(version: str) -> str:
-    """Return the commands that install the real engine.
-
-    The constraint keeps pip from swapping torch for a build of another CUDA
-    (NVIDIA's installation guide names the same cure).
-    """
-    home = f"{layout.ENGINES}/{version}"
-    commands = " && ".join(
-        (
-            "sudo apt-get install python3-venv libopenmpi-dev",
-            f"sudo python3 -m venv {home}",
-            f"sudo {home}/bin/pip install torch=={_TORCH} torchvision --index-url $INDEX",
-            f"echo torch=={_TORCH}+cu130 | sudo tee {home}/constraint.txt",
-            f"sudo {home}/bin/pip install tensorrt_llm=={version} -c {home}/constraint.txt",
-            f"sudo ln -sfn {home} {layout.ENGINE_CURRENT}",
-        )
-    )
-    return f"with INDEX set to PyTorch's package index for cu130: {commands}"
 
 
 def _stated(engine: EngineFacts) -> str:

@@ -60,6 +60,7 @@ class Installation:
 
     profile: str
     engine_version: str
+    checked_as: str  # the version whose contract arguments and YAML were checked against
     weights_dir: str
     instances: tuple[Instance, ...]  # in start order
     proxy: Proxy | None

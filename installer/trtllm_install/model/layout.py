@@ -6,6 +6,10 @@ TOOL: Final = "/opt/trtllm/tool"
 COMMAND_LINK: Final = "/usr/local/bin/trtllm-install"
 ENGINES: Final = "/opt/trtllm/engines"
 ENGINE_CURRENT: Final = "/opt/trtllm/engines/current"
+ENGINE_BUILDS: Final = "/opt/trtllm/engines/.builds"
+ENGINE_RECORDS: Final = "/opt/trtllm/engines/.records"
+ENGINE_CACHE: Final = "/opt/trtllm/engines/.cache"
+PYTHONS: Final = "/opt/trtllm/python"
 
 OPT: Final = "/opt/trtllm"
 ETC: Final = "/etc/trtllm"
@@ -33,6 +37,7 @@ PROXY_ADMIN_SOCKET: Final = "/run/trtllm/proxy-admin.sock"
 SUPERVISORD_SOCKET: Final = "/run/trtllm/supervisord.sock"
 SUPERVISORD_PID: Final = "/run/trtllm/supervisord.pid"
 LOCK: Final = "/run/lock/trtllm-install.lock"
+ENGINES_LOCK: Final = "/run/lock/trtllm-engines.lock"
 
 USER: Final = "trtllm"
 
@@ -43,6 +48,11 @@ OURS: Final = (ETC, OPT, STATE, LOGS, RUN)
 def is_configuration(path: str) -> bool:
     """Tell whether an operator's edit or removal of this file is kept (as deb-conffiles(5))."""
     return path.startswith("/etc/")
+
+
+def engine(version: str) -> str:
+    """Path at which an engine is found: a link to the folder that holds it."""
+    return f"{ENGINES}/{version}"
 
 
 def trtllm_serve() -> str:

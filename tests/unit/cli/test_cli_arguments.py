@@ -6,6 +6,10 @@ import pytest
 
 from trtllm_install.cli.arguments import VERBS, UsageError, parse_arguments
 
+NEED_A_WORD = {"render", "logs", "engine add", "engine use", "engine remove"} | {
+    f"bundle {word}" for word in ("create", "verify", "unpack")
+}
+
 
 @pytest.mark.parametrize(
     "argv", [[], ["--profile", "multi"], ["--simulate"], ["install"], ["--output", "json"]]
@@ -14,9 +18,9 @@ def test_install_is_what_is_meant_when_no_verb_is_said(argv: list[str]) -> None:
     assert parse_arguments(argv).verb == "install"
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in {"render", "logs"}])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in NEED_A_WORD])
 def test_every_verb_stands_alone(verb: str) -> None:
-    assert parse_arguments([verb]).verb == verb
+    assert parse_arguments(verb.split()).verb == verb
 
 
 def test_the_version_needs_no_verb() -> None:
@@ -47,6 +51,9 @@ def test_help_lists_every_verb_but_the_one_that_is_for_a_unit(
         (["status", "--profile", "multi"], "trtllm-install"),
         (["install", "--init", "upstart"], "trtllm-install install"),
         (["wait", "--timeout", "long"], "trtllm-install wait"),
+        (["engine"], "trtllm-install"),
+        (["engine", "adopt"], "trtllm-install"),
+        (["engine", "add"], "trtllm-install engine add"),
     ],
 )
 def test_a_mistake_is_told_with_the_program_whose_help_shows_more(

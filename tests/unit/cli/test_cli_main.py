@@ -11,6 +11,7 @@ import pytest
 from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, words_for
 from fakes.fake_systemd import Fate
 from trtllm_install import __version__
+from trtllm_install.cli.arguments import module_of
 from trtllm_install.cli.main import main
 
 
@@ -132,8 +133,9 @@ def test_a_bug_still_owes_one_document(
         def __getattr__(self, name: str) -> object:
             raise ZeroDivisionError(name)
 
-    module = "start" if verb in {"stop", "restart"} else verb
-    monkeypatch.setattr(f"trtllm_install.cli.verbs.{module}.HOST", Broken())
+    told_by = {"stop": "start", "restart": "start", "bundle unpack": "bundle verify"}
+    module = module_of(told_by.get(verb, verb))
+    monkeypatch.setattr(f"{module}.HOST", Broken())
     ran = line.run(*words_for(verb), "--output", "json")
     assert ran.code == 1
     assert ran.document["error"]["code"] == "InternalError"

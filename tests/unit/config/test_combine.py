@@ -14,6 +14,7 @@ def combined(name: str = "multi", site: str = "") -> Installation:
     choices = Choices(
         profile=name,
         engine_version="1.3.0rc2",
+        checked_as="1.3.0rc2",
         weights_dir="/srv/w",
         supervisor="systemd",
         simulate=False,

@@ -353,7 +353,7 @@ def test_engine_that_is_missing_simulated_or_of_another_version() -> None:
     absent = replace(FACTS.engine, present=False, version="")
     found = findings(engine=absent)
     assert set(found) == {"engine-missing"}
-    assert "tensorrt_llm==1.3.0rc2" in found["engine-missing"].remedy
+    assert "engine add 1.3.0rc2" in found["engine-missing"].remedy
     assert set(findings(engine=replace(FACTS.engine, simulated=True))) == {"engine-simulated"}
     other = findings(engine=replace(FACTS.engine, version="1.2.1"))["engine-version-differs"]
     assert (other.found, other.expected) == ("version 1.2.1", "1.3.0rc2")

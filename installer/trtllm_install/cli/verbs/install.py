@@ -1,10 +1,16 @@
 """``trtllm-install [install]``."""
 
 import argparse
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import partial
 
 from trtllm_install.app.install import Installed, install
 from trtllm_install.app.observe import Refused
+from trtllm_install.app.options import Options
 from trtllm_install.app.prove import endpoint_url
+from trtllm_install.cli.chorus import Chorus
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import (
     counted,
@@ -14,22 +20,48 @@ from trtllm_install.cli.present import (
     try_it,
 )
 from trtllm_install.cli.wiring import HOST, options_of, working
+from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ExitCode, GateFailed, Interrupted
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Make the host serve, and prove it."""
+    options = options_of(arguments)
     with working(HOST, arguments, envelope) as (host, tell):
-        try:
-            done = install(host, options_of(arguments), tell)
-        except Refused as refused:
-            envelope.add({"findings": finding_values(refused.findings)})
-            raise
-        except (GateFailed, Interrupted) as ended:
-            # Where it was not undone, whoever reads the answer must know.
-            if tell.plan and ended.installed:
-                envelope.add({"changed": tell.plan.count > 0, "changes": plan_values(tell.plan)})
-            raise
+        if arguments.bundle:
+            work = partial(_from_bundle, host, arguments, options, tell)
+        else:
+            work = partial(install, host, options, tell)
+        return told_install(tell, envelope, work)
+
+
+def _from_bundle(
+    host: Host, arguments: argparse.Namespace, options: Options, tell: Chorus
+) -> Installed:
+    from trtllm_install.app.bundle_install import install_bundle  # noqa: PLC0415 (rarely asked for)
+
+    return install_bundle(
+        host,
+        os.path.abspath(arguments.bundle),  # noqa: PTH100 (links stay)
+        options,
+        tell,
+        pinned=arguments.bundle_sha256 or "",
+        today=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def told_install(tell: Chorus, envelope: Envelope, work: Callable[[], Installed]) -> ExitCode:
+    """Do an install and answer how it went, also for the verbs that are one in disguise."""
+    try:
+        done = work()
+    except Refused as refused:
+        envelope.add({"findings": finding_values(refused.findings)})
+        raise
+    except (GateFailed, Interrupted) as ended:
+        # Where it was not undone, whoever reads the answer must know.
+        if tell.plan and ended.installed:
+            envelope.add({"changed": tell.plan.count > 0, "changes": plan_values(tell.plan)})
+        raise
     plan, wanted = done.step.plan, done.judged.wanted.installation
     envelope.add(
         {

@@ -27,6 +27,11 @@ KINDS: Final[dict[str, Kind]] = {
         "Units were tried on systemd 252 and 257.",
         "supervisor-missing",
     ),
+    "engine-version-unknown": error(
+        "Engine's version is not known",
+        "trust engine {}",
+        "This tool ships no contract of that version, so nothing was checked against it.",
+    ),
     "engine-missing": error(
         "Engine is missing",
         "start {}",
@@ -42,6 +47,32 @@ KINDS: Final[dict[str, Kind]] = {
         "trust {}",
         "Arguments and configuration were checked against one version only.",
         depends_on=("engine-missing", "engine-simulated"),
+    ),
+    "engine-python-untried": error(
+        "No wheels for this Python",
+        "build engine {}",
+        "TensorRT-LLM is published for certain versions of Python only.",
+    ),
+    "engine-disk-too-small": error(
+        "No room for an engine",
+        "build engine {}",
+        "Downloads and the unpacked environment lie side by side while an engine is built.",
+    ),
+    "engine-torch-differs": error(
+        "torch is of another CUDA",
+        "load engine {}",
+        "TensorRT-LLM's libraries are linked against one build of torch.",
+    ),
+    "engine-silent": error(
+        "Engine does not answer",
+        "ask engine {} for its options",
+        "`trtllm-serve serve --help` failed; the import of TensorRT-LLM is part of it.",
+    ),
+    "engine-options-differ": error(
+        "Engine lacks options",
+        "start engine {}",
+        "Its `--help` does not show options that units pass or that we know of its version.",
+        depends_on=("engine-silent",),
     ),
     "open-mpi-missing": warning(
         "Open MPI is missing",

@@ -1,0 +1,1 @@
+"""Bundles on disk: written, checked byte by byte, unpacked. Standard library only."""

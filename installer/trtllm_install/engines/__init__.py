@@ -1,0 +1,1 @@
+"""Versions of TensorRT-LLM: found, built, examined, removed."""
