@@ -168,6 +168,23 @@ def test_pending_changes(line: CommandLine) -> None:
     assert document["pending"] == len(document["changes"]) > 0
 
 
+@pytest.mark.parametrize("more", [(), ("--pin-memory",), ("--accept", "gpu-in-use")])
+def test_the_memory_plan(line: CommandLine, more: tuple[str, ...]) -> None:
+    words = ("plan", *INSTALL[1:], "--memory", *more, "--output", "json")
+    memory = demand(line.run(*words))["memory"]
+    assert memory["simulated"]
+    assert [i["name"] for i in memory["gpus"][0]["instances"]] == ["qwen", "nemotron"]
+    assert memory["pinned"] == ("--pin-memory" in more)
+
+
+def test_the_hashes_of_weights(line: CommandLine) -> None:
+    line.installed()
+    words = ("check", *INSTALL[1:], "--deep", "--output", "json")
+    weights = demand(line.run(*words))["weights"]
+    assert weights["bytes_read"] > 0
+    assert all(file["read"] for file in weights["files"])
+
+
 def test_a_bug_of_ours(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*_: object) -> None:
         raise ZeroDivisionError

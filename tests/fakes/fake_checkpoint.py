@@ -1,8 +1,11 @@
-"""Small real safetensors checkpoints for the fake host."""
+"""Small real safetensors checkpoints, written by the library that defines the format."""
 
+import ctypes
 import json
 from collections.abc import Sequence
 from pathlib import Path
+
+from safetensors import TensorSpec, serialize
 
 from fakes.fake_host import FakeHost
 
@@ -12,15 +15,9 @@ SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 
 def shard(names: Sequence[str], *, each: int = 16) -> bytes:
     """Return a safetensors file with these tensors of ``each`` bytes."""
-    header = {
-        "__metadata__": {"format": "pt"},
-        **{
-            name: {"dtype": "U8", "shape": [each], "data_offsets": [n * each, (n + 1) * each]}
-            for n, name in enumerate(names)
-        },
-    }
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + bytes(each * len(names))
+    memory = ctypes.create_string_buffer(max(each, 1))
+    spec = TensorSpec(dtype="uint8", shape=[each], data_ptr=ctypes.addressof(memory), data_len=each)
+    return bytes(serialize(dict.fromkeys(names, spec), {"format": "pt"}))
 
 
 def add_checkpoint(host: FakeHost, folder: str, *, owner: str = "me") -> None:
@@ -40,7 +37,10 @@ def write_checkpoint(folder: Path) -> None:
 def checkpoint() -> dict[str, bytes]:
     """Return the files of a complete NVFP4 checkpoint of two shards."""
     config = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
-    index = {"weight_map": {"a": SHARDS[0], "b": SHARDS[0], "c": SHARDS[1]}}
+    index = {
+        "metadata": {"total_size": 3 * 16},
+        "weight_map": {"a": SHARDS[0], "b": SHARDS[0], "c": SHARDS[1]},
+    }
     return {
         "config.json": json.dumps(config).encode(),
         "hf_quant_config.json": json.dumps(MODELOPT).encode(),

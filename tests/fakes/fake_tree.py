@@ -1,14 +1,16 @@
 """A file tree in memory: the reading and writing half of the fake machine."""
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from hashlib import sha1, sha256
 from typing import Literal
 
 from trtllm_install.host.protocol import Entry
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.hashes import Algorithm, FileIdentity
 
 LINKS_FOLLOWED = 40  # as the kernel's own limit, then ELOOP
 _PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -163,6 +165,26 @@ class FakeTree:
             return self._follow(path, "resolve")
         except HostError:
             return normal(path)
+
+    def identity(self, path: str) -> FileIdentity | None:
+        """Return a stand-in for inode and time: the node, and what was last done to it."""
+        real = self._follow(path, "look at")
+        node = self._node(real, "look at")
+        if node is None or node.kind != "file":
+            return None
+        content = int.from_bytes(sha256(node.content).digest()[:6], "big")
+        return FileIdentity(device=1, inode=hash(real), size=node.length, mtime_ns=content)
+
+    def hash_file(
+        self, path: str, algorithms: tuple[Algorithm, ...], told: Callable[[int], bool]
+    ) -> tuple[FileIdentity, dict[Algorithm, str]] | None:
+        """Return the hashes of a file, in one chunk."""
+        found, content = self.identity(path), self.read(path)
+        if found is None or content is None or not told(len(content)):
+            return None
+        blob = b"blob %d\0" % len(content) + content
+        known = {"sha256": sha256(content).hexdigest(), "git": sha1(blob).hexdigest()}
+        return found, {name: known[name] for name in algorithms}
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in a folder."""

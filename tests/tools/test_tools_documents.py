@@ -18,6 +18,7 @@ from fakes.fake_bundle import MANIFEST
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.healthy import FACTS, WEIGHTS
 from fakes.heard import Heard
+from fakes.models import planned
 from lab import checkout
 from trtllm_install import resources
 from trtllm_install.app.desired import desired_tree
@@ -30,7 +31,14 @@ from trtllm_install.cli import arguments
 from trtllm_install.cli.bundle_words import bundle_values
 from trtllm_install.cli.engine_words import engine_values
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.present import change_values, finding_values, live_values, smoke_values
+from trtllm_install.cli.memory_view import memory_values
+from trtllm_install.cli.present import (
+    change_values,
+    deep_values,
+    finding_values,
+    live_values,
+    smoke_values,
+)
 from trtllm_install.cli.runlog import RunLog
 from trtllm_install.config import schemas
 from trtllm_install.config.engine import engine_config_problems
@@ -44,6 +52,7 @@ from trtllm_install.model.errors import ExitCode, InstallError
 from trtllm_install.model.facts import SmokeFacts
 from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import found
+from trtllm_install.model.hashes import DeepFacts
 from trtllm_install.model.tree import Action, Change
 
 REFERENCE: Final = checkout.ROOT / "docs/reference"
@@ -393,17 +402,24 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     change = Change(action=Action.CREATE, kind="file", path="/x", reason="new")
     live = Live(name="qwen", state="absent", status="not started")
     engine = Engine(version="1", path="/e", home="/h", origin="built", usable=True)
+    memory = memory_values(planned())
+    ((share,),) = [gpu["instances"] for gpu in memory["gpus"]]  # type: ignore[attr-defined]
     printed = {
-        "The document": envelope_keys().union({"smoke"}, *_ONLY.values()),
+        "The document": envelope_keys().union(
+            {"smoke", "memory", "weights"}, *_ONLY.values()
+        ),
         "A finding": set(finding_values([found("gpu-lost", "GPU 0", what="x")])[0]),
         "A change": set(change_values([change])[0]),
         "A smoke test": set(smoke_values(SmokeFacts(gpus=(), outside=SmokeRun())) or {}),
         "An instance": set(live_values([live])[0]),
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
+        "The memory plan": set(memory) | set(share),
+        "The hashes of weights": set(deep_values(DeepFacts(files=()))),
     }
     for heading, keys in printed.items():
-        said = [f for r in rows(part[heading]) for f in re.findall(r"`(\w+)`", r["Field"])]
+        cells = [r.get("Field") or r["Field of `instances`"] for r in rows(part[heading])]
+        said = [f for cell in cells for f in re.findall(r"`(\w+)`", cell)]
         assert sorted(said) == sorted(keys), heading
 
 

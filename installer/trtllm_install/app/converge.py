@@ -74,7 +74,7 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
     return plan_towards(
         host,
         supervisor,
-        outline_of(wanted.installation),
+        outline_of(wanted.installation, wanted.pins),
         desired_tree(wanted, judged.facts),
         receipt,
         on_conflict=options.on_conflict,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from trtllm_install.app.memory import memory_plan, pinned
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import Wanted, prepare
 from trtllm_install.app.reporter import Reporter
@@ -10,6 +11,7 @@ from trtllm_install.judge.judge import judge
 from trtllm_install.model.errors import PreflightFailed
 from trtllm_install.model.facts import Facts
 from trtllm_install.model.findings import Finding, accepted, blocking
+from trtllm_install.model.memory import MemoryPlan
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.observe import observe
 from trtllm_install.probes.removed import probe_removed
@@ -24,6 +26,7 @@ class Judged:
     facts: Facts
     findings: tuple[Finding, ...]
     receipt: Receipt | None
+    memory: MemoryPlan
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -40,8 +43,12 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     facts = observe(host, wanted.installation, engine_path=wanted.engine.program)
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
-    findings = accepted(judge(facts, wanted.installation), options.accept)
-    return Judged(wanted=wanted, facts=facts, findings=findings, receipt=receipt)
+    memory = memory_plan(wanted, facts)
+    if options.memory == "pin" and not (memory.pinned and memory.sound):
+        wanted = pinned(host, options, receipt, facts)
+        memory = memory_plan(wanted, facts)
+    findings = accepted(judge(facts, wanted.installation, memory), options.accept)
+    return Judged(wanted=wanted, facts=facts, findings=findings, receipt=receipt, memory=memory)
 
 
 def refuse_errors(judged: Judged) -> None:

@@ -21,3 +21,4 @@ class Options:
     accept: tuple[str, ...] = ()
     on_conflict: Literal["keep", "restore", "replace", "fail"] = "keep"
     timeout_s: float = 3600.0
+    memory: Literal["keep", "pin", "unpin"] = "keep"  # absolute KV caches, kept from run to run

@@ -1,6 +1,7 @@
 """From the command line and the files to what is wanted on this host."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from trtllm_install import resources
 from trtllm_install.app.engine_choice import EngineChoice, choose_engine, read_contract
@@ -13,7 +14,12 @@ from trtllm_install.app.profiles import (
     read_site,
 )
 from trtllm_install.config.combine import Choices, combine
-from trtllm_install.config.engine import engine_config_problems, override
+from trtllm_install.config.engine import (
+    engine_config_problems,
+    engine_settings,
+    override,
+    with_pin,
+)
 from trtllm_install.config.reading import refused
 from trtllm_install.config.schemas import SiteShape
 from trtllm_install.host.protocol import Host
@@ -22,6 +28,7 @@ from trtllm_install.model import layout
 from trtllm_install.model.contract import Contract
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import Installation, Instance
+from trtllm_install.model.memory import EngineSettings
 from trtllm_install.model.problems import Problem
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.observe import SUPERVISORD
@@ -37,10 +44,21 @@ class Wanted:
     installation: Installation
     engine_configs: dict[str, str]
     engine: EngineChoice
+    settings: dict[str, EngineSettings] = field(default_factory=dict)  # by instance
+    pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by instance
 
 
-def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
-    """Return what is wanted; raises ConfigError with every problem of the files it read."""
+def prepare(
+    host: Host,
+    options: Options,
+    receipt: Receipt | None,
+    pins: Mapping[str, Mapping[str, float]] | None = None,
+) -> Wanted:
+    """Return what is wanted; raises ConfigError with every problem of the files it read.
+
+    ``pins`` are the KV caches to set; None = those that the last install of this profile
+    remembers.
+    """
     site = read_site(host, options.site)
     name = chosen_profile(options.profile, site, receipt)
     if name is None:
@@ -59,12 +77,24 @@ def prepare(host: Host, options: Options, receipt: Receipt | None) -> Wanted:
             simulate=options.simulate,
         ),
     )
+    if pins is None:
+        pins = _remembered_pins(options, installation, receipt)
+    installation = _pinned(installation, pins)
     configs = _engine_configs(host, installation)
     sources = {
         i.name: _source_of_arguments(host, options, site, name, i) for i in installation.instances
     }
     _refuse_what_the_engine_refuses(host, installation, configs, sources)
-    return Wanted(installation=installation, engine_configs=configs, engine=engine)
+    settings = {
+        i.name: _settings(host, i, configs, engine.contract) for i in installation.instances
+    }
+    return Wanted(
+        installation=installation,
+        engine_configs=configs,
+        engine=engine,
+        settings=settings,
+        pins=pins,
+    )
 
 
 def _weights_dir(host: Host, options: Options, site: SiteShape, receipt: Receipt | None) -> str:
@@ -73,6 +103,43 @@ def _weights_dir(host: Host, options: Options, site: SiteShape, receipt: Receipt
         return layout.SIMULATED_WEIGHTS
     installed = receipt.weights_dir if receipt and not receipt.simulate else None
     return weights_folder(host, options.weights_dir, site.weights_dir or installed)
+
+
+def _remembered_pins(
+    options: Options, installation: Installation, receipt: Receipt | None
+) -> Mapping[str, Mapping[str, float]]:
+    """Shares of one profile mean nothing in another, nor those of simulated GPUs on real ones."""
+    if receipt is None or options.memory == "unpin":
+        return {}
+    same = (receipt.profile, receipt.simulate) == (installation.profile, installation.simulate)
+    return receipt.pins if same else {}
+
+
+def _pinned(installation: Installation, pins: Mapping[str, Mapping[str, float]]) -> Installation:
+    instances = tuple(
+        replace(i, engine_overrides=with_pin(i.engine_overrides, pins[i.name]))
+        if i.name in pins
+        else i
+        for i in installation.instances
+    )
+    return replace(installation, instances=instances)
+
+
+def _settings(
+    host: Host, instance: Instance, configs: dict[str, str], version: str
+) -> EngineSettings:
+    """What decides about the instance's memory, as the engine will read it."""
+    arguments = read_contract(version).parse_arguments(engine_argv(instance)[1:])
+    text = _effective_config(host, instance, configs) if instance.reads_config else None
+    return engine_settings(text, arguments.values, instance.backend)
+
+
+def _effective_config(host: Host, instance: Instance, configs: dict[str, str]) -> str | None:
+    """An edited file counts as it is on the host: that is what the engine will read."""
+    path = instance.engine_config_path
+    if instance.engine_overrides:
+        return configs[path]
+    return _on_host(host, path) or configs.get(path)
 
 
 def _supervisor(host: Host, options: Options, receipt: Receipt | None) -> str:
@@ -133,11 +200,10 @@ def _refuse_what_the_engine_refuses(
 def _config_problems(
     host: Host, instance: Instance, configs: dict[str, str], contract: Contract
 ) -> tuple[Problem, ...]:
-    """An edited file is judged as it is on the host: that is what the engine will read."""
     if not instance.reads_config:
         return ()
     path = instance.engine_config_path
-    text = configs[path] if instance.engine_overrides else _on_host(host, path) or configs.get(path)
+    text = _effective_config(host, instance, configs)
     if text is None:
         raise ConfigError(
             f"cannot use engine_config {instance.engine_config} of {instance.name}: "

@@ -1,6 +1,6 @@
 """What is written down of an installed whole: its receipt, and a copy to roll back to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from trtllm_install import __version__
@@ -15,7 +15,9 @@ from trtllm_install.receipts.generations import generation_changes, kept_numbers
 from trtllm_install.receipts.store import receipt_change
 
 
-def outline_of(installation: Installation) -> Receipt:
+def outline_of(
+    installation: Installation, pins: Mapping[str, Mapping[str, float]]
+) -> Receipt:
     """Return what a receipt says of an installation before anything is made."""
     return Receipt(
         generation=0,
@@ -27,6 +29,7 @@ def outline_of(installation: Installation) -> Receipt:
         endpoint=endpoint_url(installation),
         models=tuple(instance.model for instance in installation.instances),
         order=installation.services,
+        pins=pins,
     )
 
 

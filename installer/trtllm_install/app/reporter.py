@@ -25,6 +25,27 @@ class Live:
     attempt: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the hashing of weights is."""
+
+    done: int  # bytes
+    total: int
+    files: int
+    of: int
+    seconds: float  # since it began
+
+    @property
+    def rate(self) -> float:
+        """Bytes in a second, 0 before there is one to tell of."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest takes at this rate; None before there is a rate."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+
 class Reporter(Protocol):
     """Hears what happens, in order."""
 
@@ -54,3 +75,6 @@ class Reporter(Protocol):
 
     def live(self, services: Sequence[Live]) -> None:
         """Show where each service is; called several times a second."""
+
+    def progress(self, progress: Progress) -> None:
+        """Show how far the hashing is; called several times a second."""

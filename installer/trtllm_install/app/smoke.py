@@ -31,7 +31,8 @@ def with_smoke(host: Host, judged: Judged, options: Options) -> Judged:
     if not idle:
         return judged
     facts = replace(judged.facts, smoke=_tried(host, judged, idle))
-    return replace(judged, facts=facts, findings=accepted(judge(facts, wanted), options.accept))
+    findings = accepted(judge(facts, wanted, judged.memory), options.accept)
+    return replace(judged, facts=facts, findings=findings)
 
 
 def try_cuda_first(

@@ -77,6 +77,8 @@ def _sweeps(host: Host, receipt: Receipt, *, purge: bool) -> Iterator[Sweep]:
         theirs = entry and entry.kind == "directory" and entry.owner == layout.USER
         if theirs and (purge or path != layout.LOGS):
             yield Sweep(what="contents", path=path)
+    for path in (layout.WEIGHTS_HASHES, *([layout.WEIGHTS_MANIFEST] if purge else [])):
+        yield Sweep(what="file", path=path)
     for path in (layout.GENERATIONS, *sorted(receipt.directories, reverse=True)):
         # The logs' user goes, and the next account with its number must not read them.
         owner = "root" if path == layout.LOGS else ""

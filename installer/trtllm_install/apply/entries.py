@@ -37,7 +37,7 @@ class Order:
 class Sweep:
     """Something that goes once the transaction is final, and that nothing brings back."""
 
-    what: Literal["contents", "folder", "account"]
+    what: Literal["contents", "file", "folder", "account"]
     path: str  # of an account: its name
     owner: str = ""  # who gets a folder that is not empty
 

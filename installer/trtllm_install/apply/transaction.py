@@ -53,11 +53,13 @@ def finish(host: Host, done: Opened) -> None:
 
 
 def _carry_out_sweep(host: Host, sweep: Sweep) -> None:
-    """Remove a folder with what is in it, a folder if it is empty, or an account."""
+    """Remove a folder with what is in it, a folder if it is empty, a file or an account."""
     if sweep.what == "account":
         remove_account(host, sweep.path)
         return
     entry = host.look(sweep.path)
+    if entry and sweep.what == "file" and entry.kind == "file":
+        host.remove(sweep.path)
     if entry is None or entry.kind != "directory":
         return
     if sweep.what == "contents":

@@ -121,15 +121,21 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
             verb.add_argument("--bundle", metavar="FILE", help="take the engine from a bundle")
             _pin(verb)
             verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
+            _memory(verb)
         case "check":
             verb.add_argument(
                 "--smoke", action="store_true", help="run a small CUDA kernel as the units would"
             )
+            _deep(verb)
         case "plan":
             verb.add_argument(
                 "--detailed-exitcode", action="store_true", help="exit 10 when changes are pending"
             )
+            verb.add_argument(
+                "--memory", action="store_true", help="show what each instance gets of each GPU"
+            )
             _conflict(verb)
+            _memory(verb)
         case "render":
             verb.add_argument("folder", metavar="DIR")
         case "wait" | "start" | "stop" | "restart":
@@ -223,6 +229,27 @@ def _conflict(verb: argparse.ArgumentParser) -> None:
         default="keep",
         help="what to do with files that were edited or removed here (default: keep)",
     )
+
+
+def _memory(verb: argparse.ArgumentParser) -> None:
+    either = verb.add_mutually_exclusive_group()
+    either.add_argument(
+        "--pin-memory",
+        action="store_true",
+        help="give each KV cache an absolute size, the same in every start order",
+    )
+    either.add_argument(
+        "--unpin-memory", action="store_true", help="take back what --pin-memory did"
+    )
+
+
+def _deep(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--deep", action="store_true", help="read and hash every file of the weights")
+    for name, text in (
+        ("--record", "with --deep: write the hashes down (default: in /var/lib/trtllm)"),
+        ("--compare", "with --deep: compare with the hashes that were written down"),
+    ):
+        verb.add_argument(name, metavar="FILE", nargs="?", const="", help=text)
 
 
 def _timeout(verb: argparse.ArgumentParser) -> None:

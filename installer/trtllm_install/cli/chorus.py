@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trtllm_install.app.reporter import Live, Reporter
+from trtllm_install.app.reporter import Live, Progress, Reporter
 from trtllm_install.model.findings import Finding
 from trtllm_install.model.tree import Change, Plan, ServiceChange
 
@@ -46,6 +46,11 @@ class Chorus:
         """See Reporter.step."""
         for reporter in self._reporters:
             reporter.step(title, word, written)
+
+    def progress(self, progress: Progress) -> None:
+        """See Reporter.progress."""
+        for reporter in self._reporters:
+            reporter.progress(progress)
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""

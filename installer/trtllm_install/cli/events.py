@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from trtllm_install.app.reporter import Live
+from trtllm_install.app.reporter import Live, Progress
 from trtllm_install.cli.moment import moment
 from trtllm_install.cli.present import (
     change_values,
@@ -26,6 +26,7 @@ class EventReporter:
         self._emit = emit
         self._shown: dict[str, tuple[str, str, float]] = {}
         self._step = ("", 0.0)
+        self._progress_at = 0.0
 
     def tell(self, event: str, fields: Mapping[str, object]) -> None:
         """Emit one event of this moment."""
@@ -60,6 +61,22 @@ class EventReporter:
         if title != shown or now - since >= _STATUS_EVERY_S:
             self._step = (title, now)
             self.tell("step", {"title": title, "word": word, "written": written})
+
+    def progress(self, progress: Progress) -> None:
+        """See Reporter.progress; the last at once, the others at most once a second."""
+        now = time.monotonic()
+        ended = progress.files == progress.of
+        if ended or now - self._progress_at >= _STATUS_EVERY_S:
+            self._progress_at = now
+            self.tell(
+                "progress",
+                {
+                    "done": progress.done,
+                    "total": progress.total,
+                    "files": progress.files,
+                    "of": progress.of,
+                },
+            )
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""

@@ -6,13 +6,15 @@ from contextlib import suppress
 
 from rich.console import Console, Group
 from rich.live import Live as Screen
+from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from trtllm_install.app.reporter import Live
+from trtllm_install.app.reporter import Live, Progress
 from trtllm_install.cli.bar import StepBar
 from trtllm_install.cli.plain import PlainReporter
+from trtllm_install.cli.present import progress_words
 from trtllm_install.model.secrets import mask
 from trtllm_install.model.states import BACKOFF, FAILED, MEANING, SERVING
 
@@ -54,6 +56,24 @@ class LiveReporter(PlainReporter):
         if self._bar is None:
             self._bar = StepBar(self._console)
         self._bar.show(title, word, written)
+
+    def progress(self, progress: Progress) -> None:
+        """See Reporter.progress."""
+        with suppress(OSError):
+            self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
+        if self._screen is None:
+            self._screen = Screen(console=self._console, refresh_per_second=8, transient=False)
+            self._screen.start()
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_row(
+            ProgressBar(total=max(progress.total, 1), completed=progress.done, width=20),
+            progress_words(progress),
+        )
+        self._screen.update(table)
+        if progress.files == progress.of:
+            self._close()
 
     def close(self) -> None:
         """Give the cursor back; the last picture stays."""

@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from trtllm_install.app.reporter import Live
-from trtllm_install.cli.present import finding_lines, plan_summary, size_words
+from trtllm_install.app.reporter import Live, Progress
+from trtllm_install.cli.present import finding_lines, plan_summary, progress_words, size_words
 from trtllm_install.model import layout
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.secrets import mask
@@ -16,7 +16,7 @@ from trtllm_install.plan.files import NEW_SUFFIX
 
 # A load of minutes must show life in a log, without filling it.
 _REPEAT_S = 30.0
-_STEP_S = 10.0
+_STEP_S = 10.0  # also of a progress
 # A first install is summed up in a line (`plan` lists it); a few changes are named.
 _LISTED = 20
 
@@ -28,6 +28,7 @@ class PlainReporter:
         self._shown: dict[str, tuple[str, float]] = {}
         self._lists = False
         self._step = ("", 0.0)
+        self._told = time.monotonic()
 
     def profile(self, name: str) -> None:
         """See Reporter.profile; the answer names it, and the plan before that."""
@@ -86,6 +87,14 @@ class PlainReporter:
             if live.state != state or now - since > _REPEAT_S:
                 self._shown[live.name] = (live.state, now)
                 self.line(f"    {live.name:<12}{live.state:<11}{live.status}")
+
+    def progress(self, progress: Progress) -> None:
+        """See Reporter.progress."""
+        now = time.monotonic()
+        ended = progress.files == progress.of
+        if ended or now - self._told > _STEP_S:
+            self._told = now
+            self.line(f"    {progress_words(progress)}")
 
     def line(self, text: str) -> None:
         """Write one line of talk."""

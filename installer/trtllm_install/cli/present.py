@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from trtllm_install.app.reporter import Live
+from trtllm_install.app.reporter import Live, Progress
 from trtllm_install.model.facts import SmokeFacts, Unknown
 from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import Finding, Severity
+from trtllm_install.model.hashes import DeepFacts
 from trtllm_install.model.tree import Action, Change, Plan, ServiceChange
 from trtllm_install.plan.diff import unified
 
@@ -120,6 +121,47 @@ def smoke_values(smoke: SmokeFacts | Unknown | None) -> dict[str, object] | None
         "breaks": list(smoke.breaks),
         "seconds": round(smoke.seconds, 3),
     }
+
+
+def progress_words(progress: Progress) -> str:
+    """Return how far the hashing is: "1.2 of 34.9 GiB, 0.8 GiB/s, 42 s left, 3 of 17 files"."""
+    gib = 2**30
+    left = progress.left_s
+    rest = "" if left is None or progress.files == progress.of else f"{left:.0f} s left, "
+    return (
+        f"{progress.done / gib:.1f} of {progress.total / gib:.1f} GiB, "
+        f"{progress.rate / gib:.2f} GiB/s, {rest}{progress.files} of {progress.of} files"
+    )
+
+
+def deep_values(deep: DeepFacts) -> dict[str, object]:
+    """Return hashes for JSON."""
+    return {
+        "bytes_read": deep.read,
+        "seconds": round(deep.seconds, 3),
+        "files": [
+            {
+                "instance": h.file.instance,
+                "path": f"{h.file.folder}/{h.file.name}",
+                "size": h.file.identity.size,
+                "sha256": h.sha256,
+                "hub_agrees": h.hub_agrees,
+                "read": h.read,
+            }
+            for h in deep.files
+        ],
+    }
+
+
+def deep_words(deep: DeepFacts) -> str:
+    """Return what the hashing came to, in one line."""
+    said = [h for h in deep.files if h.hub_agrees is not None]
+    agree = sum(h.hub_agrees is True for h in said)
+    kept = sum(not h.read for h in deep.files)
+    before = f", {kept} of them by the run before" if kept else ""
+    hub = f"{agree} of {len(said)} as the hub has them" if said else "no hashes of the hub are here"
+    compared = f"; compared with {deep.manifest}" if deep.manifest else ""
+    return f"{counted(len(deep.files), 'file')} hashed{before}; {hub}{compared}"
 
 
 def live_values(services: Sequence[Live]) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from trtllm_install import __version__
 from trtllm_install.app.options import Options
@@ -42,7 +42,14 @@ def options_of(arguments: argparse.Namespace) -> Options:
         rollback=not getattr(arguments, "no_rollback", False),
         on_conflict=getattr(arguments, "on_conflict", "keep"),
         timeout_s=getattr(arguments, "timeout", 3600.0),
+        memory=_memory(arguments),
     )
+
+
+def _memory(arguments: argparse.Namespace) -> Literal["keep", "pin", "unpin"]:
+    if getattr(arguments, "pin_memory", False):
+        return "pin"
+    return "unpin" if getattr(arguments, "unpin_memory", False) else "keep"
 
 
 @contextmanager

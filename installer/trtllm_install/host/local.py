@@ -11,6 +11,7 @@ from trtllm_install.host import files, locking, processes, signals
 from trtllm_install.host.errors import refusals
 from trtllm_install.host.protocol import Answer, Completed, Entry
 from trtllm_install.host.rooted import below
+from trtllm_install.model.hashes import Algorithm, FileIdentity
 
 # sudo's secure_path differs between distributions; this is what every one of them has.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -53,6 +54,22 @@ class LocalHost:
         with refusals(f"measure the space at {path}"):
             found = os.statvfs(self._behind(path))
             return found.f_bfree * found.f_frsize
+
+    def identity(self, path: str) -> FileIdentity | None:
+        """See Host.identity."""
+        from trtllm_install.host import hashing  # noqa: PLC0415 (threads; only --deep needs it)
+
+        with refusals(f"look at {path}"):
+            return hashing.identity(self._behind(path))
+
+    def hash_file(
+        self, path: str, algorithms: tuple[Algorithm, ...], told: Callable[[int], bool]
+    ) -> tuple[FileIdentity, dict[Algorithm, str]] | None:
+        """See Host.hash_file."""
+        from trtllm_install.host import hashing  # noqa: PLC0415
+
+        with refusals(f"hash {path}"):
+            return hashing.hash_file(self._behind(path), algorithms, told)
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """See Host.names_in."""

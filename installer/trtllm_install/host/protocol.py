@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from trtllm_install.model.hashes import Algorithm, FileIdentity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -57,6 +59,19 @@ class Host(Protocol):
 
     def free_bytes(self, path: str) -> int:
         """Return how many bytes root may still write to the file system of an existing path."""
+
+    def identity(self, path: str) -> FileIdentity | None:
+        """Return what changes when the content of a file does, None if it is no regular file."""
+
+    def hash_file(
+        self, path: str, algorithms: tuple[Algorithm, ...], told: Callable[[int], bool]
+    ) -> tuple[FileIdentity, dict[Algorithm, str]] | None:
+        """Return a file's identity and hashes (hex), read past the page cache.
+
+        ``told`` hears the bytes of every chunk and may stop it with false. None then, and
+        when the file is gone, is no regular one or changed while it was read. May be
+        called from several threads at once.
+        """
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in a folder, empty if there is no such folder."""

@@ -18,6 +18,7 @@ from trtllm_install.judge.gpu_platform import (
 )
 from trtllm_install.judge.gpu_users import check_gpu_users
 from trtllm_install.judge.gpus import check_gpus_present, check_memory, check_quantization
+from trtllm_install.judge.memory import check_memory_plan
 from trtllm_install.judge.network import check_exposure, check_ports
 from trtllm_install.judge.programs import (
     check_engine,
@@ -32,18 +33,23 @@ from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.facts import Facts, Unknown
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
+from trtllm_install.model.memory import MemoryPlan
 
 Check = Callable[[Facts, Installation], Iterator[Finding]]
 
 
-def judge(facts: Facts, installation: Installation) -> tuple[Finding, ...]:
+def judge(
+    facts: Facts, installation: Installation, memory: MemoryPlan | None = None
+) -> tuple[Finding, ...]:
     """Return every finding, causes before consequences, the same for the same input.
 
     Never raises and never stops early. A consequence stays in the list with the code
-    of its cause in ``muted_by``; ``blocking`` leaves it out.
+    of its cause in ``muted_by``; ``blocking`` leaves it out. ``memory`` is the plan made
+    from the same facts; without one nothing is said about the fit.
     """
     rank = {code: n for n, code in enumerate(CATALOGUE)}
     seen = [f for check in CHECKS for f in check(facts, installation)]
+    seen += check_memory_plan(memory) if memory else ()
     return _muted(sorted(seen, key=lambda f: rank[f.code]))
 
 

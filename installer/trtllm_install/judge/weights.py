@@ -11,11 +11,16 @@ from trtllm_install.model.installation import Installation, Instance
 
 _CODES: Final[dict[FileFault, str]] = {
     "absent": "weights-incomplete",
-    "short": "weights-incomplete",
-    "long": "weights-damaged",
-    "damaged": "weights-damaged",
+    "not-a-file": "weights-not-a-file",
+    "short": "weights-truncated",
+    "long": "weights-overlong",
+    "header": "weights-header-invalid",
+    "layout": "weights-layout-invalid",
+    "config": "weights-config-invalid",
     "differs": "weights-index-differs",
+    "total": "weights-total-differs",
 }
+_CODE: Final = "--trust_remote_code"
 # ProtectHome=tmpfs makes these folders anew in the unit, so their modes do not matter there.
 _HOMES: Final = ("/home", "/root", "/run/user")
 
@@ -28,19 +33,23 @@ def check_weights(facts: Facts, installation: Installation) -> Iterator[Finding]
         if not isinstance(weights, WeightsFacts) or _is_simulated(installation, instance):
             continue
         if not weights.present:
-            yield _missing(installation, instance, weights.folder)
+            yield _missing(installation, instance, weights)
             continue
         for problem in weights.problems:
-            again = _download(instance)
-            if problem.fault not in {"absent", "short"}:
-                again = f"rm {shlex.quote(problem.path)} && {again}"
+            again = download(instance, weights)
+            if problem.fault != "absent":
+                # What is there would be taken for what was downloaded.
+                remove = "rm -r" if problem.fault == "not-a-file" else "rm"
+                again = f"{remove} {shlex.quote(problem.path)} && {again}"
             yield found(
                 _CODES[problem.fault],
                 instance.name,
-                what=f"{problem.path}: {problem.found}",
+                what=f"{problem.path}: {problem.found}{_interrupted(weights)}",
                 expected=problem.expected,
                 remedy=again,
             )
+        if weights.remote_code and _CODE in instance.arguments:
+            yield _code(instance, weights)
         blocked = [b for b in weights.blocked if _matters(b, installation)]
         if blocked:
             yield _unreadable(instance, blocked)
@@ -51,19 +60,39 @@ def _is_simulated(installation: Installation, instance: Instance) -> bool:
     return installation.simulate and instance.weights.startswith(layout.SIMULATED_WEIGHTS)
 
 
-def _missing(installation: Installation, instance: Instance, folder: str) -> Finding:
+def _missing(installation: Installation, instance: Instance, weights: WeightsFacts) -> Finding:
     return found(
         "weights-missing",
         instance.name,
-        what=f"no checkpoint in {folder} (the weights folder is {installation.weights_dir})",
+        what=f"no checkpoint in {weights.folder} "
+        f"(the weights folder is {installation.weights_dir}){_interrupted(weights)}",
         expected=f"config.json, a tokenizer and safetensors of {instance.model}",
-        remedy=f"{_download(instance)} (or say where they are: --weights-dir DIR)",
+        remedy=f"{download(instance, weights)} (or say where they are: --weights-dir DIR)",
     )
 
 
-def _download(instance: Instance) -> str:
+def _interrupted(weights: WeightsFacts) -> str:
+    """Say that a download was cut off; the command that began it goes on where it stopped."""
+    if not weights.unfinished:
+        return ""
+    files = "1 file" if weights.unfinished == 1 else f"{weights.unfinished} files"
+    return f"; a download was interrupted with {files} half done, and the same command resumes it"
+
+
+def download(instance: Instance, weights: WeightsFacts) -> str:
     """Return the command that fetches what lacks; it goes on where an earlier one stopped."""
-    return shlex.join(["hf", "download", instance.model, "--local-dir", instance.weights])
+    words = ["hf", "download", instance.model, "--local-dir", instance.weights]
+    if weights.download_as:
+        words = ["sudo", "-u", weights.download_as, *words]
+    return shlex.join(words)
+
+
+def _code(instance: Instance, weights: WeightsFacts) -> Finding:
+    listed = ", ".join(
+        f"{c.name} sha256:{c.sha256}" if c.sha256 else f"{c.name} (too large to hash)"
+        for c in weights.remote_code
+    )
+    return found("weights-remote-code", instance.name, what=listed)
 
 
 def _matters(blocked: Blocked, installation: Installation) -> bool:

@@ -29,6 +29,8 @@ RECEIPT: Final = "/var/lib/trtllm/receipt.json"
 JOURNAL: Final = "/var/lib/trtllm/journal"
 GENERATIONS: Final = "/var/lib/trtllm/generations"
 SIMULATED_WEIGHTS: Final = "/var/lib/trtllm/simulated/model_weights"
+WEIGHTS_HASHES: Final = "/var/lib/trtllm/weights-hashes.json"
+WEIGHTS_MANIFEST: Final = "/var/lib/trtllm/weights-manifest.json"
 LOGS: Final = "/var/log/trtllm"
 TOOL_LOGS: Final = "/var/log/trtllm-install"
 

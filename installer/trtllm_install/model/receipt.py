@@ -34,3 +34,4 @@ class Receipt:
     accounts: tuple[str, ...] = ()  # that we made
     services: Mapping[str, Fingerprint] = field(default_factory=dict)
     tree: str = ""  # hash of everything that was wanted; equal = the same generation
+    pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by --pin-memory

@@ -9,8 +9,8 @@ _ROWS = 128
 _BF16 = 2  # bytes
 
 # Shapes of the two models, so that memory sums made from config.json come out as for the
-# real ones. The order of Nemotron's layers is ours; their numbers (23 Mamba, 23 expert,
-# 6 attention layers) are the model's.
+# real ones. The size of the real files goes with them: the simulated ones are 130 KiB.
+SIZE_KEY = "_simulated_weights_bytes"
 _QWEN: Mapping[str, object] = {
     "architectures": ["Qwen3MoeForCausalLM"],
     "model_type": "qwen3_moe",
@@ -25,12 +25,20 @@ _QWEN: Mapping[str, object] = {
     "vocab_size": 151936,
     "max_position_embeddings": 40960,
     "tie_word_embeddings": False,
+    SIZE_KEY: 18_100_000_000,  # computed: 4.5 bit experts and attention, the rest in bfloat16
 }
 _NEMOTRON: Mapping[str, object] = {
     "architectures": ["NemotronHForCausalLM"],
     "model_type": "nemotron_h",
     "num_hidden_layers": 52,
-    "hybrid_override_pattern": "MEMEMEM*E" * 5 + "MEMEM*E",
+    "hybrid_override_pattern": "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME",
+    "hidden_size": 2688,
+    "vocab_size": 131072,
+    "n_groups": 8,
+    "num_attention_heads": 32,
+    "num_experts_per_tok": 6,
+    "moe_intermediate_size": 1856,
+    "max_position_embeddings": 262144,
     "num_key_value_heads": 2,
     "head_dim": 128,
     "mamba_num_heads": 64,
@@ -38,6 +46,7 @@ _NEMOTRON: Mapping[str, object] = {
     "ssm_state_size": 128,
     "conv_kernel": 4,
     "auto_map": {"AutoConfig": "configuration_nemotron_h.NemotronHConfig"},
+    SIZE_KEY: 19_339_781_632,  # total_size of the real index, revision ce1b118a
 }
 _OTHER: Mapping[str, object] = {
     "architectures": ["LlamaForCausalLM"],
@@ -62,7 +71,7 @@ def simulated_checkpoint(model_id: str) -> dict[str, bytes]:
     files = {
         "config.json": _json(_config(model_id)),
         "generation_config.json": _json({"_from_model_config": True}),
-        "hf_quant_config.json": _json(_quantisation()),
+        "hf_quant_config.json": _json(_quantisation(model_id)),
         "tokenizer.json": _json(_tokenizer()),
         "tokenizer_config.json": _json({"tokenizer_class": "PreTrainedTokenizerFast"}),
     }
@@ -84,12 +93,14 @@ def _config(model_id: str) -> dict[str, object]:
     return {"_simulated": True, "_name_or_path": model_id, "dtype": "bfloat16", **shape}
 
 
-def _quantisation() -> dict[str, object]:
+def _quantisation(model_id: str) -> dict[str, object]:
+    # Nemotron's NVFP4 checkpoint caches in FP8 (its model card); Qwen's was not looked up.
+    cache = "FP8" if "nemotron" in model_id.lower() else None
     return {
         "producer": {"name": "modelopt", "version": "0.0.0+simulated"},
         "quantization": {
             "quant_algo": "NVFP4",
-            "kv_cache_quant_algo": None,
+            "kv_cache_quant_algo": cache,
             "group_size": 16,
             "exclude_modules": ["lm_head"],
         },

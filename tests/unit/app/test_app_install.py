@@ -10,6 +10,7 @@ from fakes.fake_host import FakeHost, KilledError
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.heard import Heard
 from fakes.installed import MULTI
+from trtllm_install import resources
 from trtllm_install.app.install import Installed, install
 from trtllm_install.model import layout
 from trtllm_install.model.errors import (
@@ -124,7 +125,7 @@ def test_an_edited_engine_file_is_kept_and_restarts_only_its_own_service(
     installed: Machine,
 ) -> None:
     before = dict(installed.systemd.pids)
-    mine = b"max_batch_size: 2\nmax_seq_len: 32768\n"
+    mine = resources.read_text("configs/engine/qwen_multi.yaml").replace("4", "2").encode()
     installed.host.add_file(QWEN_ENGINE, mine)
     plan = installed.install().step.plan
     assert [(c.action, c.path) for c in plan.changes] == [(Action.KEEP, QWEN_ENGINE)]
@@ -149,7 +150,8 @@ def test_an_edit_that_the_engine_would_refuse_is_told_before_anything_happens(
 
 
 def test_edits_in_the_way_are_an_error_where_that_was_asked_for(installed: Machine) -> None:
-    installed.host.add_file(QWEN_ENGINE, b"max_batch_size: 2\n")
+    mine = resources.read_text("configs/engine/qwen_multi.yaml") + "# mine\n"
+    installed.host.add_file(QWEN_ENGINE, mine)
     with pytest.raises(EditsKept, match="qwen_multi"):
         installed.install(on_conflict="fail")
     assert installed.host.changes == []

@@ -10,7 +10,7 @@ import pytest
 
 from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, words_for
 from fakes.fake_systemd import Fate
-from trtllm_install import __version__
+from trtllm_install import __version__, resources
 from trtllm_install.cli.arguments import module_of
 from trtllm_install.cli.main import main
 
@@ -101,7 +101,8 @@ def prepare(line: CommandLine, what: str) -> None:
         case "not root":
             host.root = False
         case "edited":
-            host.add_file("/etc/trtllm/engine/qwen_multi.yaml", "max_batch_size: 1\n")
+            edited = resources.read_text("configs/engine/qwen_multi.yaml") + "# mine\n"
+            host.add_file("/etc/trtllm/engine/qwen_multi.yaml", edited)
         case "interrupt":
             host.later(1, interrupt)
 

@@ -203,20 +203,24 @@ def test_weights_that_simulation_writes_itself_are_not_missed() -> None:
     ("fault", "code", "removes"),
     [
         ("absent", "weights-incomplete", False),
-        ("short", "weights-incomplete", False),
-        ("long", "weights-damaged", True),
-        ("damaged", "weights-damaged", True),
+        ("not-a-file", "weights-not-a-file", True),
+        ("short", "weights-truncated", True),
+        ("long", "weights-overlong", True),
+        ("header", "weights-header-invalid", True),
+        ("layout", "weights-layout-invalid", True),
+        ("config", "weights-config-invalid", True),
         ("differs", "weights-index-differs", True),
+        ("total", "weights-total-differs", True),
     ],
 )
-def test_damaged_file_is_removed_first_and_a_short_one_is_resumed(
+def test_each_fault_has_its_code_and_a_damaged_file_is_removed_first(
     fault: f.FileFault, code: str, removes: bool
 ) -> None:
     path = f"{QWEN.weights}/model 1.safetensors"
     problem = f.FileProblem(fault=fault, path=path, found="7 bytes", expected="9 bytes")
     found = findings(weights=weights(problems=(problem,)))[code]
     assert found.found == f"{path}: 7 bytes"
-    assert found.remedy.startswith("rm '") is removes
+    assert found.remedy.startswith("rm ") is removes
     assert f"hf download {QWEN.model}" in found.remedy
 
 

@@ -1,13 +1,15 @@
 """Checkpoints, whole and damaged in every way; nothing is read without bound."""
 
 import json
+from hashlib import sha256
 
 import pytest
+from safetensors import SafetensorError, deserialize
 
 from fakes.fake_checkpoint import SHARDS, add_checkpoint, shard
-from fakes.fake_host import FakeHost
+from fakes.fake_host import FakeHost, Node
 from fakes.healthy import INSTALLATION
-from trtllm_install.model.facts import Unknown, WeightsFacts
+from trtllm_install.model.facts import RemoteCode, Unknown, WeightsFacts
 from trtllm_install.probes.weights import probe_weights
 
 QWEN = INSTALLATION.instances[0]
@@ -94,32 +96,46 @@ def header(text: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def tensor(first: int, last: object) -> str:
-    return json.dumps({"a": {"data_offsets": [first, last]}, "b": {"data_offsets": [4, 4]}})
+def tensor(first: object, last: object, *, dtype: str = "U8", shape: str = "[4]") -> bytes:
+    offsets = f'"data_offsets": [{first}, {last}]'
+    return f'{{"dtype": "{dtype}", "shape": {shape}, {offsets}}}'.encode()
 
 
-@pytest.mark.parametrize(
-    ("content", "fault", "told"),
-    [
-        (b"", "short", "0 bytes"),
-        (b"1234567", "short", "7 bytes"),
-        ((2**60).to_bytes(8, "little") + bytes(8), "damaged", str(2**60)),
-        ((1000).to_bytes(8, "little") + b"{}", "short", "10 bytes"),
-        (header(b"not json"), "damaged", "not JSON"),
-        (header(b"\xff\xfe{}"), "damaged", "not JSON"),
-        (header(b"[" * 100_000), "damaged", "not JSON"),
-        (header(b"[]"), "damaged", "no object"),
-        (header(b'{"a": 1}'), "damaged", "tensor a"),
-        (header(b'{"a": {"data_offsets": [0]}}'), "damaged", "tensor a"),
-        (header(b'{"a": {"data_offsets": [true, 4]}}'), "damaged", "tensor a"),
-        (header(b'{"a": {"data_offsets": [4, 0]}}'), "damaged", "tensor a"),
-        (header(tensor(1, 4).encode()), "damaged", "at byte"),
-        (header(tensor(0, 9).encode()), "damaged", "at byte"),
-        (shard(["a", "b"]) + b"x", "long", "bytes"),
-        (shard(["a"]), "differs", "first b"),
-    ],
-)
-def test_each_kind_of_damage_is_told_by_file(
+def of(a: bytes, b: bytes = b"", data: int = 4) -> bytes:
+    """A file whose header lists tensor a, and b where one is given."""
+    second = b', "b": ' + b if b else b""
+    return header(b'{"a": ' + a + second + b"}") + bytes(data)
+
+
+EMPTY = tensor(4, 4, shape="[0]")
+DAMAGED = [
+    (b"", "short", "0 bytes"),
+    (b"1234567", "short", "7 bytes"),
+    ((2**60).to_bytes(8, "little") + bytes(8), "header", f"{2**60} bytes at byte 0"),
+    ((1000).to_bytes(8, "little") + b"{}", "short", "10 bytes"),
+    (header(b"not json"), "header", "no JSON at byte 8"),
+    (header(b'{"a": 7'), "header", "no JSON at byte 15"),
+    (header(b"\xff\xfe{}"), "header", "no JSON"),
+    (header(b"[" * 100_000), "header", "no JSON"),
+    (header(b"[]"), "header", "at byte 8 that is no object"),
+    (header(b'{"a": 1}'), "header", "tensor a"),
+    (of(b'{"dtype": "U8", "shape": [4]}'), "header", "tensor a"),
+    (of(b'{"dtype": "U8", "shape": [4], "data_offsets": [0]}'), "header", "tensor a"),
+    (of(tensor("true", 4)), "header", "tensor a"),
+    (of(tensor(4, 0)), "header", "tensor a"),
+    (of(tensor(0, 4, shape='["4"]')), "header", "tensor a"),
+    (of(tensor(0, 4), tensor(2, 6), 6), "layout", "overlaps"),
+    (of(tensor(0, 4), tensor(5, 9), 9), "layout", "leaves a gap"),
+    (of(tensor(1, 5), data=5), "layout", "leaves a gap"),
+    (of(tensor(0, 4, shape="[5]")), "layout", "with 4 bytes"),
+    (of(tensor(0, 4, dtype="BF16")), "layout", "with 4 bytes"),
+    (shard(["a", "b"])[:-1], "short", "bytes"),
+    (shard(["a", "b"]) + b"x", "long", "bytes"),
+]
+
+
+@pytest.mark.parametrize(("content", "fault", "told"), DAMAGED)
+def test_each_kind_of_damage_is_told_by_file_and_byte(
     host: FakeHost, content: bytes, fault: str, told: str
 ) -> None:
     host.add_file(f"{FOLDER}/{SHARDS[0]}", content)
@@ -127,13 +143,54 @@ def test_each_kind_of_damage_is_told_by_file(
     assert problem.fault == fault
     assert problem.path == f"{FOLDER}/{SHARDS[0]}"
     assert told in problem.found
+    with pytest.raises(SafetensorError):  # the format's own reader agrees
+        deserialize(content)
+
+
+def test_a_name_given_twice_is_damage_although_readers_take_the_last(host: FakeHost) -> None:
+    content = header(b'{"a": %b, "a": %b}' % (tensor(0, 4), tensor(0, 4))) + bytes(4)
+    host.add_file(f"{FOLDER}/{SHARDS[0]}", content)
+    (problem,) = probe(host).problems
+    assert (problem.fault, problem.found) == ("header", "tensor a twice in the header at byte 8")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        of(tensor(0, 4), EMPTY),
+        of(tensor(0, 4, dtype="F4", shape="[8]"), EMPTY),
+        of(tensor(0, 4, dtype="F32", shape="[]"), EMPTY),
+        shard(["a", "b"], each=0),
+    ],
+)
+def test_what_the_format_allows_is_no_damage(host: FakeHost, content: bytes) -> None:
+    deserialize(content)
+    host.add_file(f"{FOLDER}/{SHARDS[0]}", content)
+    assert {p.fault for p in probe(host).problems} <= {"total"}
+
+
+def test_tensor_that_its_shard_lacks_is_named(host: FakeHost) -> None:
+    host.add_file(f"{FOLDER}/{SHARDS[0]}", shard(["a"]))
+    (problem,) = probe(host).problems
+    assert problem.fault == "differs"
+    assert "first b" in problem.found
+
+
+def test_another_total_in_the_index_is_told(host: FakeHost) -> None:
+    host.add_file(
+        INDEX,
+        json.dumps({"metadata": {"total_size": 47}, "weight_map": {"c": SHARDS[1]}}),
+    )
+    (problem,) = probe(host).problems
+    assert (problem.fault, problem.found) == ("total", "a total_size of 47 bytes")
+    assert "16 bytes" in problem.expected
 
 
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ("{", "not JSON, line 1"),
-        ("[]", "no object"),
+        ("{", "not JSON at line 1, character 1"),
+        ("[]", "no weight_map"),
         ("{}", "no weight_map"),
         ('{"weight_map": []}', "no weight_map"),
         ('{"weight_map": {"a": "../../etc/shadow"}}', "../../etc/shadow"),
@@ -148,13 +205,31 @@ def test_damaged_index_is_told_and_never_leads_out_of_the_folder(
     assert found in problem.found
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
+def test_json_of_a_gigabyte_is_not_read(host: FakeHost, name: str) -> None:
+    host.add_file(f"{FOLDER}/{name}", "{", size=10**9)
+    assert faults(host) == [("config", name)]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", SHARDS[0]])
+@pytest.mark.parametrize("kind", ["other", "directory"])
+def test_what_is_no_file_is_told_and_never_opened(host: FakeHost, name: str, kind: str) -> None:
+    path = f"{FOLDER}/{name}"
+    host.nodes[path] = Node(kind=kind, mode=0o666)  # type: ignore[arg-type]
+    assert faults(host) == [("not-a-file", name)]
+
+
 def test_hundred_gigabytes_are_judged_by_their_headers(host: FakeHost) -> None:
     size = 100 * 10**9
-    text = json.dumps({"a": {"data_offsets": [0, 1]}, "b": {"data_offsets": [1, size]}}).encode()
+    text = b'{"a": %b, "b": %b}' % (
+        tensor(0, 4),
+        tensor(4, size, dtype="BF16", shape=f"[2, {(size - 4) // 4}]"),
+    )
     host.add_file(f"{FOLDER}/{SHARDS[0]}", header(text), size=8 + len(text) + size)
     weights = probe(host)
-    assert weights.problems == ()
+    assert {p.fault for p in weights.problems} == {"total"}
     assert weights.size > size
+    assert weights.dtypes == (("BF16", size - 4), ("U8", 4 + 16))
 
 
 def test_links_into_a_hub_cache_are_followed_and_their_folder_is_told() -> None:
@@ -174,10 +249,11 @@ def test_links_into_a_hub_cache_are_followed_and_their_folder_is_told() -> None:
     assert faults(host) == [("absent", SHARDS[1])]
 
 
-def test_link_loop_is_an_absent_file(host: FakeHost) -> None:
-    host.remove(f"{FOLDER}/{SHARDS[0]}")
-    host.add_link(f"{FOLDER}/{SHARDS[0]}", SHARDS[0])
-    assert faults(host) == [("absent", SHARDS[0])]
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", SHARDS[0]])
+def test_link_loop_is_no_file(host: FakeHost, name: str) -> None:
+    host.remove(f"{FOLDER}/{name}")
+    host.add_link(f"{FOLDER}/{name}", name)
+    assert faults(host) == [("not-a-file", name)]
 
 
 def test_closed_home_and_closed_files_are_blocked(host: FakeHost) -> None:
@@ -198,9 +274,51 @@ def test_service_user_enters_by_owner_and_group(host: FakeHost) -> None:
     assert [b.path for b in probe(host).blocked] == [FOLDER]
 
 
-def test_remote_code_is_listed(host: FakeHost) -> None:
-    host.add_file(f"{FOLDER}/modeling_nemotron.py")
-    assert probe(host).remote_code == ("modeling_nemotron.py",)
+def test_remote_code_is_listed_by_hash_and_bounded(host: FakeHost) -> None:
+    host.add_file(f"{FOLDER}/modeling_nemotron.py", "import os\n")
+    host.add_file(f"{FOLDER}/large.py", "", size=10**9)
+    assert probe(host).remote_code == (
+        RemoteCode(name="large.py", sha256=""),
+        RemoteCode(name="modeling_nemotron.py", sha256=sha256(b"import os\n").hexdigest()),
+    )
+
+
+def test_kv_cache_quantization_is_read_and_never_assumed(host: FakeHost) -> None:
+    quant = f"{FOLDER}/hf_quant_config.json"
+    host.add_file(quant, json.dumps({"quantization": {"quant_algo": "NVFP4"}}))
+    assert probe(host).kv_cache_quantization == ""
+    host.remove(quant)
+    scheme = {"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8}}
+    host.add_file(f"{FOLDER}/config.json", json.dumps({"quantization_config": scheme}))
+    weights = probe(host)
+    assert (weights.quantization, weights.kv_cache_quantization) == ("compressed-tensors", "FP8")
+
+
+def test_interrupted_download_is_noticed_also_where_nothing_is_complete() -> None:
+    host = FakeHost()
+    records = f"{FOLDER}/.cache/huggingface/download"
+    host.add_file(f"{records}/model-00001-of-00002.safetensors.ab.incomplete", size=10**9)
+    host.add_file(f"{records}/config.json.metadata")
+    weights = probe(host)
+    assert (weights.present, weights.unfinished) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("owner", "variables", "who"),
+    [
+        ("me", {"SUDO_USER": "me"}, ""),
+        ("me", {"SUDO_USER": "you"}, "me"),
+        ("me", {}, "me"),
+        ("root", {}, ""),
+        ("root", {"SUDO_USER": "you"}, "root"),
+    ],
+)
+def test_download_is_the_business_of_who_owns_the_folder(
+    owner: str, variables: dict[str, str], who: str
+) -> None:
+    host = FakeHost(variables=variables)
+    host.add_directory("/home/me", owner=owner)
+    assert probe(host).download_as == who
 
 
 def test_folder_that_may_not_be_read_is_unknown_not_missing(host: FakeHost) -> None:

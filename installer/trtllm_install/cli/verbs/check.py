@@ -2,17 +2,25 @@
 
 import argparse
 
-from trtllm_install.app.observe import look_at
+from trtllm_install.app.observe import Judged, look_at
+from trtllm_install.app.options import Options
 from trtllm_install.app.smoke import smoke_sentence, with_smoke
 from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.present import counted, finding_lines, finding_values, smoke_values
-from trtllm_install.cli.wiring import HOST, options_of, reading
+from trtllm_install.cli.present import (
+    counted,
+    deep_values,
+    deep_words,
+    finding_lines,
+    finding_values,
+    smoke_values,
+)
+from trtllm_install.cli.wiring import HOST, options_of, reading, waiting
 from trtllm_install.model.errors import ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
-    """Say every reason why the models would not run here; changes nothing."""
+    """Say every reason why the models would not run here; changes nothing that they use."""
     if note := cut_off_note(HOST):
         envelope.note(note)
     options = options_of(arguments)
@@ -23,6 +31,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
             envelope.add({"smoke": smoke_values(judged.facts.smoke)})
         tell.findings(judged.findings)
     wanted = judged.wanted.installation
+    if arguments.deep or arguments.record is not None or arguments.compare is not None:
+        judged = _deep(arguments, envelope, judged, options)
     envelope.add({"findings": finding_values(judged.findings)})
     for line in finding_lines(judged.findings):
         envelope.say(line)
@@ -32,3 +42,18 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     verdict = f"cannot run: {counted(len(errors), 'error')}" if errors else "can run here"
     envelope.say(f"profile {wanted.profile} {verdict}")
     return ExitCode.PREFLIGHT_FAILED if errors else ExitCode.DONE
+
+
+def _deep(
+    arguments: argparse.Namespace, envelope: Envelope, judged: Judged, options: Options
+) -> Judged:
+    from trtllm_install.app.deep import look_deep  # noqa: PLC0415 (threads; only --deep needs it)
+
+    with waiting(arguments, envelope) as tell:
+        tell.phase("read and hash the weights")
+        judged, deep = look_deep(
+            HOST, judged, options, tell, record=arguments.record, compare=arguments.compare
+        )
+    envelope.add({"weights": deep_values(deep)})
+    envelope.say(deep_words(deep))
+    return judged

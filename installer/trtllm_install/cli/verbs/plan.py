@@ -1,12 +1,14 @@
 """``trtllm-install plan``."""
 
 import argparse
+import sys
 
 from trtllm_install.app.converge import plan_step
 from trtllm_install.app.observe import look_at
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
+from trtllm_install.cli.memory_view import memory_lines, memory_values
 from trtllm_install.cli.present import (
     finding_lines,
     finding_values,
@@ -17,6 +19,7 @@ from trtllm_install.cli.present import (
 from trtllm_install.cli.wiring import HOST, options_of, reading
 from trtllm_install.model.errors import ExitCode
 from trtllm_install.model.findings import Severity
+from trtllm_install.model.memory import MemoryPlan
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
@@ -39,10 +42,26 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         }
     )
     shown = [f for f in judged.findings if f.severity is not Severity.INFO]
-    for line in (*plan_lines(plan), *finding_lines(shown)):
+    if arguments.memory:
+        envelope.add({"memory": memory_values(judged.memory)})
+        _say_memory(judged.memory, envelope)
+        envelope.say()
+    for line in (*(() if arguments.memory else plan_lines(plan)), *finding_lines(shown)):
         envelope.say(line)
     envelope.say(plan_summary(plan) if plan.count else "nothing to change")
     if judged.errors:
         envelope.say("install would refuse until the errors above are mended")
     pending = plan.count and arguments.detailed_exitcode
     return ExitCode.CHANGES_PENDING if pending else ExitCode.DONE
+
+
+def _say_memory(memory: MemoryPlan, envelope: Envelope) -> None:
+    if envelope.output != "text" or not sys.stdout.isatty():
+        for line in memory_lines(memory):
+            envelope.say(line)
+        return
+    from rich.console import Console  # noqa: PLC0415 (rich is 60 ms)
+
+    from trtllm_install.cli.memory_pen import draw  # noqa: PLC0415
+
+    draw(memory, Console(highlight=False))

@@ -9,6 +9,7 @@ from typing import Final
 from trtllm_install.model.catalogue import (
     gpu,
     gpu_state,
+    memory,
     network,
     programs,
     reading,
@@ -23,6 +24,7 @@ AREAS: Final[dict[str, dict[str, Kind]]] = {
     "reading": reading.KINDS,
     "gpu": gpu.KINDS | gpu_state.KINDS,
     "weights": weights.KINDS,
+    "memory": memory.KINDS,
     "network": network.KINDS,
     "programs": programs.KINDS,
     "system": system.KINDS,

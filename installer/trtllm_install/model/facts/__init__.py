@@ -17,7 +17,13 @@ from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
 from trtllm_install.model.facts.system import SystemFacts
 from trtllm_install.model.facts.unknown import Unknown
-from trtllm_install.model.facts.weights import Blocked, FileFault, FileProblem, WeightsFacts
+from trtllm_install.model.facts.weights import (
+    Blocked,
+    FileFault,
+    FileProblem,
+    RemoteCode,
+    WeightsFacts,
+)
 
 __all__ = [
     "Blocked",
@@ -36,6 +42,7 @@ __all__ = [
     "LostGpu",
     "PortFacts",
     "ProxyBinary",
+    "RemoteCode",
     "SmokeFacts",
     "SupervisorFacts",
     "SystemFacts",

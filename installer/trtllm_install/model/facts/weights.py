@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal
 
-FileFault = Literal["absent", "short", "long", "damaged", "differs"]
+from trtllm_install.model.architecture import Architecture
+
+FileFault = Literal[
+    "absent",
+    "not-a-file",  # a folder, a pipe, a device, a link that leads nowhere: never opened
+    "short",
+    "long",
+    "header",  # of safetensors
+    "layout",  # tensors that overlap, leave gaps or are not as long as their shape
+    "config",  # a JSON file that is none, or is too large to be one
+    "differs",  # index and shard
+    "total",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +26,14 @@ class FileProblem:
     path: str
     found: str
     expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteCode:
+    """A Python file of a checkpoint, which the engine runs with --trust_remote_code."""
+
+    name: str
+    sha256: str  # empty where the file is too large to be read for that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +61,12 @@ class WeightsFacts:
     architectures: tuple[str, ...] = ()
     quantization: str = ""  # as the checkpoint states it, for example "NVFP4"
     kv_cache_quantization: str = ""
-    remote_code: tuple[str, ...] = ()  # Python files that --trust_remote_code would run
+    architecture: Architecture | None = None  # None = config.json does not say it
+    longest: int = 0  # tokens that the model was made for; 0 = not stated
+    remote_code: tuple[RemoteCode, ...] = ()
     shards: int = 0
     tensors: int = 0
     size: int = 0  # bytes of all shards that are there
+    dtypes: tuple[tuple[str, int], ...] = ()  # safetensors name, bytes; most bytes first
+    unfinished: int = 0  # files that an interrupted `hf download` left half done
+    download_as: str = ""  # user who has to fetch what lacks; empty = whoever calls

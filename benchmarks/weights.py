@@ -1,0 +1,147 @@
+"""Measures the checks of weights: headers of 100 GB, cold; and hashing at disk speed.
+
+    sudo python benchmarks/weights.py [FOLDER]
+
+FOLDER is on the disk that is measured (default: /var/tmp). The 100 GB are sparse; what is
+hashed is written and dropped from the page cache before.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from textwrap import indent
+
+ROOT = Path(__file__).resolve().parents[1]
+TENSORS, SHARDS, SIZE = 74_000, 20, 100 * 10**9
+HASHED = 4 * 2**30
+
+
+def sparse_checkpoint(folder: Path) -> None:
+    """Write a valid checkpoint of 100 GB that takes no room."""
+    folder.mkdir(parents=True)
+    each, count = SIZE // TENSORS, TENSORS // SHARDS
+    weight_map: dict[str, str] = {}
+    for n in range(SHARDS):
+        shard = f"model-{n + 1:05}-of-{SHARDS:05}.safetensors"
+        names = [f"model.layers.{n}.mlp.experts.{k}.down_proj.weight" for k in range(count)]
+        weight_map |= dict.fromkeys(names, shard)
+        header = json.dumps(
+            {
+                name: {"dtype": "U8", "shape": [each], "data_offsets": [k * each, (k + 1) * each]}
+                for k, name in enumerate(names)
+            }
+        ).encode()
+        path = folder / shard
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+        os.truncate(path, 8 + len(header) + each * count)
+    index = {"metadata": {"total_size": each * count * SHARDS}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "tokenizer.json").write_text("{}")
+
+
+CONFIG = {
+    "architectures": ["Qwen3MoeForCausalLM"],
+    "model_type": "qwen3_moe",
+    "num_hidden_layers": 48,
+    "hidden_size": 2048,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "torch_dtype": "bfloat16",
+}
+
+
+def drop_cache(folder: Path) -> str:
+    """Forget what is cached: all of it as root, else the files' own pages."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return "posix_fadvise"
+    return "drop_caches"
+
+
+def run(code: str, *arguments: str) -> tuple[float, float, str]:
+    """Return seconds, MB of RSS at most, and output of Python code in a process of its own."""
+    begun = time.monotonic()
+    # By the process itself: what wait4 tells counts the parent's pages before exec.
+    ended = subprocess.run(
+        [sys.executable, "-c", f"try:\n{indent(code, '  ')}\n{_PEAK}", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "installer")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - begun
+    return seconds, int(ended.stderr.rpartition("VmHWM:")[2].split()[0]) / 1000, ended.stdout
+
+
+_PEAK = """
+finally:
+  import sys
+  print(open("/proc/self/status").read().split("VmPin")[1].split("VmRSS")[0], file=sys.stderr)
+"""
+CHECK = """
+import sys
+from trtllm_install.cli.main import main
+sys.exit(main(["check", "--profile", "qwen", "--weights-dir", sys.argv[1], "--output", "json"]))
+"""
+HASH = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from trtllm_install.host.local import LocalHost
+host, begun = LocalHost(), time.monotonic()
+files = sorted(Path(sys.argv[1]).glob("*.bin"))
+with ThreadPoolExecutor(2) as pool:
+    list(pool.map(lambda p: host.hash_file(str(p), ("sha256",), lambda n: True), files))
+print(sum(p.stat().st_size for p in files) / 2**30 / (time.monotonic() - begun))
+"""
+
+
+def main() -> None:
+    """Print each figure."""
+    place = sys.argv[1] if len(sys.argv) > 1 else "/var/tmp"
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        weights = Path(folder) / "nvidia/Qwen3-30B-A3B-FP4"
+        sparse_checkpoint(weights)
+        for heat in ("cold", "warm"):
+            how = drop_cache(weights) if heat == "cold" else "again"
+            seconds, rss, output = run(CHECK, folder)
+            found = {f["code"] for f in json.loads(output)["findings"]}
+            assert not {c for c in found if c.startswith("weights-")} - {"weights-unreadable"}
+            print(
+                f"check, 100 GB, {TENSORS} tensors, {heat} ({how}): {seconds:.2f} s, {rss:.0f} MB"
+            )
+        for n in range(4):
+            with (Path(folder) / f"{n}.bin").open("wb") as file:
+                for _ in range(HASHED // 4 // 2**24):
+                    file.write(os.urandom(2**20) * 16)
+        drop_cache(Path(folder))
+        seconds, rss, rate = run(HASH, folder)
+        print(f"hash, {HASHED / 2**30:g} GiB: {float(rate):.2f} GiB/s, {rss:.0f} MB")
+        drop_cache(Path(folder))
+        begun = time.monotonic()
+        files = sorted(str(p) for p in Path(folder).glob("*.bin"))
+        subprocess.run(
+            ["xargs", "-P2", "-n1", "sha256sum"],
+            input="\n".join(files),
+            text=True,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        print(f"sha256sum, two at once: {HASHED / 2**30 / (time.monotonic() - begun):.2f} GiB/s")
+
+
+if __name__ == "__main__":
+    main()
