@@ -40,6 +40,9 @@ def state(systemd: FakeSystemd) -> tuple[Any, ...]:
         # A new launcher has a new number; what is left of a journal, the next run clears.
         if path.startswith(("/run/trtllm/", layout.JOURNAL)):
             del tree[path]
+    # The last act of all removes the folder that held the journal; refused, it stays empty.
+    if not any(path.startswith(f"{layout.STATE}/") for path in tree):
+        tree.pop(layout.STATE, None)
     return tree, dict(systemd.host.accounts), set(systemd.pids), systemd.enabled
 
 

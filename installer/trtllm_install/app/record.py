@@ -15,9 +15,7 @@ from trtllm_install.receipts.generations import generation_changes, kept_numbers
 from trtllm_install.receipts.store import receipt_change
 
 
-def outline_of(
-    installation: Installation, pins: Mapping[str, Mapping[str, float]]
-) -> Receipt:
+def outline_of(installation: Installation, pins: Mapping[str, Mapping[str, float]]) -> Receipt:
     """Return what a receipt says of an installation before anything is made."""
     return Receipt(
         generation=0,
