@@ -154,7 +154,9 @@ def test_a_failed_preflight_carries_its_findings(line: CommandLine) -> None:
 
 def test_a_failed_gate(line: CommandLine) -> None:
     line.systemd.fates["qwen"] = Fate(state="failed", code=78, reason="unknown key")
-    failed = demand(line.run(*INSTALL, "--output", "json"))
+    undone = demand(line.run(*INSTALL, "--output", "json"))
+    assert (undone["exit_code"], undone["changed"], undone["changes"]) == (6, False, [])
+    failed = demand(line.run(*INSTALL, "--no-rollback", "--output", "json"))
     assert (failed["exit_code"], failed["changed"]) == (6, True)
     assert failed["changes"]
     document = demand(line.run("status", "--output", "json"))

@@ -82,6 +82,7 @@ def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
         "render": (folder, *INSTALL[1:]),
         "logs": ("qwen",),
         "stop": ("nemotron",),
+        "rollback": ("--list",),
         "engine add": (VERSION, "--path", OFFERED),
         "engine use": ("simulated",),
         "engine remove": ("old", "--yes"),

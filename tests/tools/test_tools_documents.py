@@ -218,7 +218,10 @@ def test_what_the_installer_keeps_has_the_modes_that_files_says(tmp_path: Path) 
     install(machine.host, Options(profile="multi", simulate=True), Heard())
     change = Change(action=Action.CREATE, kind="file", path="/etc/trtllm/x", reason="new")
     Journal(machine.host).announce(change)
-    modes = {path: machine.host.look(path).mode for path in (layout.RECEIPT, layout.JOURNAL)}  # type: ignore[union-attr]
+    modes = {
+        path: machine.host.look(path).mode
+        for path in (layout.RECEIPT, layout.JOURNAL, layout.GENERATIONS)
+    }  # type: ignore[union-attr]
     local = LocalHost(str(tmp_path))
     with local.lock(layout.LOCK):
         modes[layout.LOCK] = local.look(layout.LOCK).mode  # type: ignore[union-attr]
@@ -375,6 +378,7 @@ EXAMPLES = [json.loads(body) for body in fences(document("json-output.md"), "jso
 _ONLY = {
     "plan": {"pending"},
     "logs": {"log"},
+    "rollback": {"generations"},
     **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
 }

@@ -52,6 +52,7 @@ def _plan(envelope: Envelope, to: int | None) -> ExitCode:
     step = plan_rollback(HOST, to=to)
     envelope.add(
         {
+            "dry_run": True,
             "profile": step.outline.profile,
             "pending": step.plan.count,
             "changes": plan_values(step.plan),
@@ -65,6 +66,8 @@ def _plan(envelope: Envelope, to: int | None) -> ExitCode:
 
 def _list(envelope: Envelope) -> ExitCode:
     kept = kept_generations(HOST)
+    current = [one.generation.receipt.profile for one in kept if one.is_current]
+    envelope.add({"profile": current[0] if current else None})
     envelope.add({"generations": [_values(one) for one in kept]})
     for one in kept:
         receipt = one.generation.receipt
