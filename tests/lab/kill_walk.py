@@ -32,7 +32,7 @@ from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.undo import is_final, undo
 from trtllm_install.app.uninstall import uninstall
 from trtllm_install.apply.journal import Journal
-from trtllm_install.cli.plain import SilentReporter
+from trtllm_install.cli.chorus import Chorus
 from trtllm_install.host import files
 from trtllm_install.host.local import LocalHost
 from trtllm_install.model import layout
@@ -168,9 +168,9 @@ def recover() -> None:
     """What an operator does; without an open journal it would go further back."""
     if Journal(HOST).read() is None or is_final(HOST):
         with HOST.lock("/run/lock/trtllm-install.lock"):
-            undo(HOST, SilentReporter())
+            undo(HOST, Chorus())
         return
-    rollback(HOST, SilentReporter(), to=None, timeout_s=60)
+    rollback(HOST, Chorus(), to=None, timeout_s=60)
 
 
 def kill_and_roll_back(act: Callable[[Any], object], at: int | str, when: When, old: Tree) -> str:
@@ -207,13 +207,13 @@ def kill_at_every_act(act: Callable[[Any], object], old: Tree, *, stride: int = 
 
 def step_to(options: Options) -> Callable[[Any], object]:
     """Plan once: as long as the tree is the old one, so is the plan."""
-    judged = look_at(HOST, options, SilentReporter())
+    judged = look_at(HOST, options, Chorus())
     name = judged.wanted.installation.supervisor
     step = plan_step(HOST, supervisor_called(name, HOST), judged, options)
     how = How(verb="install", start=options.start, timeout_s=60)
 
     def act(host: Any) -> object:
-        return carry_out(host, supervisor_called(name, host), step, SilentReporter(), how)
+        return carry_out(host, supervisor_called(name, host), step, Chorus(), how)
 
     return act
 
@@ -235,7 +235,7 @@ def kill_while_clearing(new: Tree) -> int:
     """Each removal of the final journal is the last of one child."""
     points = 0
     while Journal(HOST).is_there():
-        in_child(lambda: undo(Killed(1, "after"), SilentReporter()))  # type: ignore[arg-type]
+        in_child(lambda: undo(Killed(1, "after"), Chorus()))  # type: ignore[arg-type]
         points += 1
         have = {p: e for p, e in tree().items() if not p.startswith(layout.JOURNAL)}
         want = {p: e for p, e in new.items() if not p.startswith(layout.JOURNAL)}
@@ -245,11 +245,11 @@ def kill_while_clearing(new: Tree) -> int:
 
 def walk_switch_of_files() -> int:
     """Multi -> qwen with nothing running: what is replaced and removed comes back as it was."""
-    expect(in_child(lambda: install(HOST, replace(MULTI, start=False), SilentReporter())), "write")
+    expect(in_child(lambda: install(HOST, replace(MULTI, start=False), Chorus())), "write")
     os.chown(f"{layout.ETC}/instances/qwen.json", 0, 4)  # a group and a time of the operator
     os.utime(f"{layout.UNITS}/{layout.TARGET}" if SYSTEMD else layout.SUPERVISORD_CONF, (1, 2))
     points = kill_at_every_act(step_to(replace(QWEN, start=False)), tree(), stride=3)
-    expect(in_child(lambda: uninstall(HOST, SilentReporter(), purge=True)), "uninstall")
+    expect(in_child(lambda: uninstall(HOST, Chorus(), purge=True)), "uninstall")
     return points
 
 
@@ -269,10 +269,10 @@ def walk_switch_of_services() -> int:
 def install_after_kill() -> int:
     """The next install says what it undoes, and ends where an install that lived does."""
     new = tree(times=False)
-    expect(in_child(lambda: uninstall(HOST, SilentReporter(), purge=True)), "uninstall")
+    expect(in_child(lambda: uninstall(HOST, Chorus(), purge=True)), "uninstall")
     in_child(lambda: step_to(MULTI)(Killed(FORCE, "after")))
     demand("a run that was cut off", Journal(HOST).read() is not None)
-    expect(in_child(lambda: install(HOST, MULTI, SilentReporter())), "install after a kill")
+    expect(in_child(lambda: install(HOST, MULTI, Chorus())), "install after a kill")
     demand_same(settled(new), settled(tree(times=False)), "installed after a kill")
     return 1
 

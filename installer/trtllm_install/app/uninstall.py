@@ -29,6 +29,32 @@ class Uninstalled:
     left: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """What an uninstall would remove, and what it would empty."""
+
+    changes: tuple[Change, ...] = ()
+    contents: tuple[str, ...] = ()  # folders that go with everything in them
+
+
+def plan_uninstall(host: Host, *, purge: bool) -> Going:
+    """Return what ``uninstall`` would take away; reads only. Raises as it does."""
+    receipt = read_receipt(host)
+    if receipt is None:
+        return Going()
+    sweeps = _sweeps(host, receipt, purge=purge)
+    return Going(
+        changes=_removal(host, receipt),
+        contents=tuple(sorted(s.path for s in sweeps if s.what == "contents")),
+    )
+
+
+def _removal(host: Host, receipt: Receipt) -> tuple[Change, ...]:
+    tree = see_tree(host, Desired(), receipt)
+    refuse_obstacles(Desired(), tree, receipt)
+    return plan_removal(Desired(), tree, receipt)
+
+
 def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
     """Stop and remove everything of ours; twice is fine.
 
@@ -45,9 +71,7 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         if receipt is None:
             return Uninstalled()
         reporter.profile(receipt.profile)
-        tree = see_tree(host, Desired(), receipt)
-        refuse_obstacles(Desired(), tree, receipt)
-        changes = plan_removal(Desired(), tree, receipt)
+        changes = _removal(host, receipt)
         _carry_out(host, receipt, changes, reporter, purge=purge)
         left = [c.path for c in changes if c.kind != "account" and host.look(c.path)]
         return Uninstalled(removed=changes, left=tuple(sorted(left)))
@@ -77,6 +101,8 @@ def _sweeps(host: Host, receipt: Receipt, *, purge: bool) -> Iterator[Sweep]:
         theirs = entry and entry.kind == "directory" and entry.owner == layout.USER
         if theirs and (purge or path != layout.LOGS):
             yield Sweep(what="contents", path=path)
+    if purge and host.look(layout.TOOL_LOGS):
+        yield Sweep(what="contents", path=layout.TOOL_LOGS)
     for path in (layout.WEIGHTS_HASHES, *([layout.WEIGHTS_MANIFEST] if purge else [])):
         yield Sweep(what="file", path=path)
     for path in (layout.GENERATIONS, *sorted(receipt.directories, reverse=True)):

@@ -154,6 +154,7 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
             _timeout(verb)
         case "uninstall":
             verb.add_argument("--purge", action="store_true", help="remove logs as well")
+            verb.add_argument("--dry-run", action="store_true", help="list what would go, and end")
             verb.add_argument("--yes", action="store_true", help="do not ask before --purge")
         case "gpu-ready":
             verb.add_argument("--simulate", action="store_true")

@@ -3,20 +3,25 @@
 import argparse
 import sys
 
-from trtllm_install.app.uninstall import uninstall
+from trtllm_install.app.uninstall import Going, plan_uninstall, uninstall
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values
-from trtllm_install.cli.wiring import HOST, working
-from trtllm_install.model import layout
+from trtllm_install.cli.wiring import HOST, reading, waiting, working
 from trtllm_install.model.errors import ConfigError, ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Remove what install wrote."""
+    if arguments.dry_run:
+        return _shown(arguments, envelope)
     if arguments.purge and not arguments.yes:
-        _ask()
-    with working(HOST, arguments, envelope) as (host, tell):
-        gone = uninstall(host, tell, purge=arguments.purge)
+        _ask(plan_uninstall(HOST, purge=True))
+    if arguments.purge:  # its log would be one of those that go
+        with waiting(arguments, envelope) as tell:
+            gone = uninstall(HOST, tell, purge=True)
+    else:
+        with working(HOST, arguments, envelope) as (host, tell):
+            gone = uninstall(host, tell, purge=False)
     envelope.add({"changed": bool(gone.removed), "changes": change_values(gone.removed)})
     if not gone.removed:
         envelope.say("nothing is installed")
@@ -24,15 +29,35 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.say(f"removed {sum(c.writes for c in gone.removed)} of ours")
     for path in gone.left:
         envelope.say(f"  left: {path}")
+    if not arguments.purge:
+        envelope.say("logs, weights and your own configuration stay; --purge removes the logs too")
     envelope.say("the tool itself stays: scripts/bootstrap.sh --remove")
     return ExitCode.DONE
 
 
-def _ask() -> None:
+def _shown(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
+    with reading(arguments, envelope):
+        going = plan_uninstall(HOST, purge=arguments.purge)
+    envelope.add({"dry_run": True, "changes": change_values(going.changes)})
+    for line in _lines(going) or ["nothing is installed"]:
+        envelope.say(line)
+    return ExitCode.DONE
+
+
+def _lines(going: Going) -> list[str]:
+    return [
+        *(f"{c.action.value:<8}{c.path}" for c in going.changes if c.writes),
+        *(f"keep    {c.path} ({c.reason})" for c in going.changes if not c.writes),
+        *(f"remove  {path} and everything in it" for path in going.contents),
+    ]
+
+
+def _ask(going: Going) -> None:
     """Purging cannot be undone: say what goes, and take only a yes."""
     if not sys.stdin.isatty():
         raise ConfigError("cannot ask whether to purge: no terminal", hint="add --yes")
-    print(f"This also removes every log in {layout.LOGS}. Go on? [y/N] ", end="", file=sys.stderr)  # noqa: T201
-    sys.stderr.flush()
+    for line in _lines(going):
+        print(line, file=sys.stderr)  # noqa: T201
+    print("Remove all of this? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise ConfigError("not purged: you did not say yes", hint="trtllm-install uninstall")
