@@ -135,7 +135,7 @@ milliseconds() { "$environment/bin/python" -c 'import time; print(time.monotonic
 # time_unit_tests ARGUMENT...: sets $spent, in milliseconds of wall time.
 time_unit_tests() {
   begun=$(milliseconds)
-  run_pytest tests/unit "$@" || failed="$failed unit"
+  run_pytest --numprocesses "$(nproc)" --maxprocesses 4 tests/unit "$@" || failed="$failed unit"
   spent=$(($(milliseconds) - begun))
   say "unit tests took $spent ms"
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from trtllm_install import __version__
 from trtllm_install.app.prove import endpoint_url
 from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, content_digest
 from trtllm_install.model.installation import Installation
 from trtllm_install.model.receipt import OwnedFile, Receipt
@@ -52,6 +53,8 @@ def made_receipt(outline: Receipt, desired: Desired, before: Receipt | None, pla
     created = [c for c in plan.changes if c.action is Action.CREATE]
     removed = {c.path for c in plan.changes if c.action is Action.REMOVE}
     directories = {c.path for c in created if c.kind == "directory"}
+    # Logs outlive an undo, and are ours all the same.
+    directories |= {d.path for d in desired.directories if d.path == layout.LOGS}
     accounts = {c.path for c in created if c.kind == "account"}
     return replace(
         outline,
