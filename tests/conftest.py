@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -21,6 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.option.randomly_reset_seed = False
     gc.set_threshold(100_000, 50, 50)
+    # What is ignored here (nohup, a job in the background) every program that a test
+    # starts would ignore, and ours are right to.
+    for number, heard in (
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGINT, signal.default_int_handler),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard)
 
 
 def pytest_collection_finish() -> None:
