@@ -15,6 +15,14 @@ from fakes.installed import installed
 from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.cli.main import main
 
+COMPOSE = "/srv/compose.yml"
+ONE_ENGINE = """services:
+  qwen:
+    image: tensorrt-llm/release:1.3.0rc2
+    ports: ["127.0.0.1:8000:8000"]
+    command: trtllm-serve /models/nvidia/Qwen3-30B-A3B-FP4 --backend pytorch
+    volumes: [/srv/model_weights:/models:ro]
+"""
 INSTALL = ("install", "--profile", "multi", "--simulate")
 
 
@@ -70,6 +78,7 @@ class CommandLine:
         self.__post_init__()
         offer_engine(self.host)
         offer_bundle(self.host)
+        self.host.add_file(COMPOSE, ONE_ENGINE.encode())
         return self
 
 
@@ -86,6 +95,7 @@ def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
         "engine add": (VERSION, "--path", OFFERED),
         "engine use": ("simulated",),
         "engine remove": ("old", "--yes"),
+        "from-compose": (COMPOSE,),
         "bundle create": ("/srv/new.tar",),
         "bundle verify": (BUNDLE,),
         "bundle unpack": (BUNDLE, "/srv/unpacked"),

@@ -40,8 +40,10 @@ from trtllm_install.cli.present import (
     smoke_values,
 )
 from trtllm_install.cli.runlog import RunLog
+from trtllm_install.cli.verbs.from_compose import compose_values
 from trtllm_install.config import schemas
 from trtllm_install.config.engine import engine_config_problems
+from trtllm_install.config.from_compose import FromCompose
 from trtllm_install.config.profile import parse_profile, parse_site
 from trtllm_install.host.local import LocalHost
 from trtllm_install.model import errors, layout
@@ -381,6 +383,7 @@ _ONLY = {
     "rollback": {"generations"},
     **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
+    "from-compose": {"compose"},
 }
 
 
@@ -416,6 +419,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "An instance": set(live_values([live])[0]),
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
+        "A compose file": set(compose_values("/c.yml", FromCompose())),
         "The memory plan": set(memory) | set(share),
         "The hashes of weights": set(deep_values(DeepFacts(files=()))),
     }

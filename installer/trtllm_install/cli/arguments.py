@@ -23,6 +23,7 @@ VERBS = {
     "bundle verify": "say whether a bundle is whole, change nothing",
     "bundle unpack": "write the files of a whole bundle into a new folder",
     "render": "write the tree that install would write below a folder, without root",
+    "from-compose": "print the profile and site file that a docker compose file comes to",
     "rollback": "return to the generation before, or undo a run that was cut off",
     "uninstall": "remove what install wrote; weights, edits and logs stay",
     "gpu-ready": argparse.SUPPRESS,  # ExecStart of trtllm-gpu-ready.service
@@ -138,6 +139,9 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
             _memory(verb)
         case "render":
             verb.add_argument("folder", metavar="DIR")
+        case "from-compose":
+            verb.add_argument("file", metavar="FILE", help="compose.yml")
+            verb.add_argument("--write", metavar="DIR", help="write the files, to /etc/trtllm")
         case "wait" | "start" | "stop" | "restart":
             verb.add_argument("services", nargs="*", metavar="SERVICE", help="default: all")
             if name != "stop":

@@ -26,6 +26,14 @@ def weights_folder(host: Host, option: str | None, site: str | None) -> str:
     return wanted.rstrip("/") or "/"
 
 
+def calling_home(host: Host) -> str | None:
+    """Return the home of the user who called, also under sudo; None where that is not known."""
+    try:
+        return _calling_home(host)
+    except ConfigError:
+        return None
+
+
 def _expanded(host: Host, path: str) -> str:
     user, _, rest = path[1:].partition("/")
     home = host.home_of(user) if user else _calling_home(host)

@@ -6,7 +6,7 @@ import pytest
 
 from trtllm_install.cli.arguments import VERBS, UsageError, parse_arguments
 
-NEED_A_WORD = {"render", "logs", "engine add", "engine use", "engine remove"} | {
+NEED_A_WORD = {"from-compose", "render", "logs", "engine add", "engine use", "engine remove"} | {
     f"bundle {word}" for word in ("create", "verify", "unpack")
 }
 
