@@ -3,6 +3,7 @@
 import dataclasses
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,3 +144,16 @@ def test_status_tells_state_and_since_when(rig: Rig) -> None:
     now = rig.status("qwen")
     assert now["detail"] == "prefill"
     assert now["changed"] > before
+
+
+def test_status_tells_when_the_backend_last_sent_bytes_and_failed(rig: Rig) -> None:
+    fresh = rig.status("qwen")
+    assert (fresh["last_bytes"], fresh["last_error"]) == (None, None), "health checks do not count"
+    before = int(time.time())
+    assert rig.chat("qwen").status == 200
+    assert before <= rig.status("qwen")["last_bytes"] <= time.time()
+    assert rig.status("nemotron")["last_bytes"] is None
+    rig.backends["nemotron"].stop()
+    assert rig.chat("nemotron").error["code"] == "model_unavailable"
+    error = rig.status("nemotron")["last_error"]
+    assert error is None or error["code"] == "refused", "the watcher may have noticed first"

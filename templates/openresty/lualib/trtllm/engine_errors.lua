@@ -7,7 +7,7 @@
 
 local cjson = require "cjson"
 local reply = require "trtllm.reply"
-local shared = require "trtllm.shared"
+local sightings = require "trtllm.sightings"
 
 local MAX_ERROR = 64 * 1024 -- an error longer than this is cut, not kept in memory
 
@@ -60,13 +60,27 @@ local function filter_header()
     end
 end
 
+-- nginx flushes with nothing to send in two cases: headers have come without a body,
+-- and the backend has broken off or fallen silent. It does not for a client that left.
+local function note_flush(name)
+    local ctx = ngx.ctx
+    if ctx.was_flushed or ngx.var.upstream_response_length ~= "0" then
+        sightings.note_error(name, "stream_cut")
+    end
+    ctx.was_flushed = true
+end
+
 -- body filter of proxied answers. Bytes of a success are only noted: they show that
 -- a backend lives which is too busy for health checks.
 local function filter_body()
     if ngx.status < 400 then
         local name = ngx.var.trtllm_upstream
-        if name ~= "" then
-            shared.note_progress(name)
+        if name == "" then
+            return
+        elseif ngx.arg[1] ~= "" then
+            sightings.note_bytes(name)
+        elseif not ngx.arg[2] then
+            note_flush(name)
         end
         return
     end

@@ -5,6 +5,7 @@ local problems = require "trtllm.problems"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
+local sightings = require "trtllm.sightings"
 
 local MODEL_IN_LOG = 128
 
@@ -40,7 +41,7 @@ local function route_by_model()
     end
     var.trtllm_upstream = name
     shared.enter(name)
-    shared.note_progress(name)
+    sightings.note_request(name)
 end
 
 -- access phase of /v1/responses/{id}. Engines keep responses in their own memory

@@ -2,6 +2,7 @@
 
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
+local sightings = require "trtllm.sightings"
 
 -- Verdicts about a body (body.lua, json_scan.lua) -> what the client is told.
 local BODIES = {
@@ -68,17 +69,23 @@ end
 local function about_upstream(status, name)
     local is_known = router.by_name[name] ~= nil
     if not has_connected() and is_known then
-        shared.note_refused(name)
+        sightings.note_refused(name)
+        sightings.note_error(name, "refused")
         return about_block(name, shared.block_of(name))
     elseif not has_connected() then
         return { status = 503, code = "model_unavailable", retry_after = 5, should_retry = true,
                  message = "not every backend could be asked for this response" }
-    elseif status == 504 then
+    end
+    local code = status == 504 and "timeout" or "backend_died"
+    if is_known then
+        sightings.note_error(name, code)
+    end
+    if code == "timeout" then
         -- Trying again would make the GPU do the same long work once more.
-        return { status = 504, code = "timeout", should_retry = false,
+        return { status = 504, code = code, should_retry = false,
                  message = "the backend " .. name .. " sent nothing for too long" }
     end
-    return { status = 502, code = "backend_died", should_retry = false,
+    return { status = 502, code = code, should_retry = false,
              message = "the backend " .. name .. " broke off before it answered" }
 end
 

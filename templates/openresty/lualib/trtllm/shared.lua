@@ -140,32 +140,6 @@ local function read_view(name)
     }
 end
 
--- A request has found nobody listening. The next requests are told at once; the
--- watcher asks the backend itself within its next tick.
-local function note_refused(name)
-    dict:set("refused:" .. name, ngx.now())
-    dict:add("block:" .. name, "model_unavailable")
-end
-
-local function refused_at(name)
-    return dict:get("refused:" .. name) or 0
-end
-
-local progressed = {}
-
--- Bytes have come from the backend, or a request has gone to it. Kept to the second.
-local function note_progress(name)
-    local now = ngx.now()
-    if now - (progressed[name] or 0) >= 1 then
-        progressed[name] = now
-        dict:set("progress:" .. name, now)
-    end
-end
-
-local function progress_at(name)
-    return dict:get("progress:" .. name) or 0
-end
-
 -- One worker watches the backends. Returns whether it is this one, for `seconds`.
 local function lead(seconds)
     local pid = ngx.worker.pid()
@@ -187,7 +161,5 @@ return {
     drop_dead_workers = drop_dead_workers, enter = enter, leave = leave,
     in_flight = in_flight, set_draining = set_draining, is_draining = is_draining,
     block_of = block_of, publish = publish, read_view = read_view,
-    note_refused = note_refused, refused_at = refused_at,
-    note_progress = note_progress, progress_at = progress_at,
     lead = lead, stop_leading = stop_leading,
 }

@@ -8,6 +8,7 @@ local cjson = require "cjson"
 local judge = require "trtllm.judge"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
+local sightings = require "trtllm.sightings"
 
 local TICK_S = 0.25
 local LEASE_S = 1
@@ -78,7 +79,7 @@ local function look_at(upstream)
         record = { failures = 0, probed_at = 0, running = false }
         seen[name] = record
     end
-    if shared.refused_at(name) > record.probed_at then
+    if sightings.refused_at(name) > record.probed_at then
         record.probe, record.was_ok, record.probed_at = "refused", false, 0
     end
     if is_due(record, now) then
@@ -92,7 +93,7 @@ local function look_at(upstream)
         shared.publish(name, judge.judge {
             file = file, probe = record.probe, was_ok = record.was_ok,
             failures = record.failures, now = now, in_flight = shared.in_flight(name),
-            quiet_s = now - shared.progress_at(name),
+            quiet_s = now - sightings.progress_at(name),
         })
     end
 end
