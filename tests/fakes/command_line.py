@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fakes.fake_admin import FakeAdmin
 from fakes.fake_bundle import BUNDLE, offer_bundle
 from fakes.fake_engines import OFFERED, VERSION, offer_engine
 from fakes.fake_host import FakeHost
@@ -79,6 +80,7 @@ class CommandLine:
         offer_engine(self.host)
         offer_bundle(self.host)
         self.host.add_file(COMPOSE, ONE_ENGINE.encode())
+        FakeAdmin(self.host)
         return self
 
 
@@ -90,6 +92,8 @@ def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
         "plan": INSTALL[1:],
         "render": (folder, *INSTALL[1:]),
         "logs": ("qwen",),
+        "drain": ("qwen",),
+        "undrain": ("qwen",),
         "stop": ("nemotron",),
         "rollback": ("--list",),
         "engine add": (VERSION, "--path", OFFERED),

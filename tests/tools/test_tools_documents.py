@@ -18,11 +18,13 @@ from fakes.fake_bundle import MANIFEST
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.healthy import FACTS, WEIGHTS
 from fakes.heard import Heard
+from fakes.installed import installed
 from fakes.models import planned
 from lab import checkout
 from trtllm_install import resources
 from trtllm_install.app.desired import desired_tree
 from trtllm_install.app.install import install
+from trtllm_install.app.operate import read_status
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import prepare
 from trtllm_install.app.reporter import Live
@@ -40,7 +42,9 @@ from trtllm_install.cli.present import (
     smoke_values,
 )
 from trtllm_install.cli.runlog import RunLog
+from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.verbs.from_compose import compose_values
+from trtllm_install.cli.verbs.status import installation_values
 from trtllm_install.config import schemas
 from trtllm_install.config.engine import engine_config_problems
 from trtllm_install.config.from_compose import FromCompose
@@ -56,6 +60,7 @@ from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import found
 from trtllm_install.model.hashes import DeepFacts
 from trtllm_install.model.tree import Action, Change
+from trtllm_install.proxy.backends import Backend
 
 REFERENCE: Final = checkout.ROOT / "docs/reference"
 HOWTO: Final = checkout.ROOT / "docs/howto"
@@ -376,10 +381,14 @@ def test_own_profile_can_be_installed_as_it_stands() -> None:
 
 # json-output.md --------------------------------------------------------------
 
+BACKEND = Backend(name="qwen", state="healthy", serving=True, draining=False, in_flight=0)
 EXAMPLES = [json.loads(body) for body in fences(document("json-output.md"), "json")]
 _ONLY = {
     "plan": {"pending"},
     "logs": {"log"},
+    "status": {"installation"},
+    "drain": {"backends"},
+    "undrain": {"backends"},
     "rollback": {"generations"},
     **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
@@ -417,6 +426,8 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "A change": set(change_values([change])[0]),
         "A smoke test": set(smoke_values(SmokeFacts(gpus=(), outside=SmokeRun())) or {}),
         "An instance": set(live_values([live])[0]),
+        "An installation": set(installation_values(read_status(installed().host))),
+        "A backend": set(backend_values([BACKEND])[0]),
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
         "A compose file": set(compose_values("/c.yml", FromCompose())),

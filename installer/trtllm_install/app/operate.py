@@ -7,6 +7,7 @@ from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import make_run_folder, read_live, supervisor_called
 from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.config.reading import nearest
+from trtllm_install.engines.store import read_engines
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError, NeedsRoot
@@ -21,6 +22,7 @@ class Status:
 
     receipt: Receipt
     services: tuple[Live, ...]
+    engine: str | None  # version in use
 
 
 def installed_receipt(host: Host) -> Receipt:
@@ -49,7 +51,8 @@ def chosen_services(receipt: Receipt, names: tuple[str, ...]) -> tuple[str, ...]
 def read_status(host: Host) -> Status:
     """Return where every installed service is; needs no root."""
     receipt = installed_receipt(host)
-    return Status(receipt=receipt, services=read_live(host, receipt.order))
+    engine = next((e.version for e in read_engines(host) if e.current), None)
+    return Status(receipt=receipt, services=read_live(host, receipt.order), engine=engine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

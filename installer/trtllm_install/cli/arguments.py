@@ -1,9 +1,18 @@
-"""The command line's grammar. Imports nothing of ours, so that --help is quick."""
+"""The command line's grammar. Imports nothing heavy, so that --help is quick."""
 
 import argparse
 from collections.abc import Sequence
 from functools import cache
 from typing import NoReturn
+
+from trtllm_install.cli.grouped_arguments import (
+    add_accept,
+    add_bundle_options,
+    add_drain_options,
+    add_engine_options,
+    add_pin,
+    add_timeout,
+)
 
 VERBS = {
     "install": "make this host serve a profile (the default verb)",
@@ -15,6 +24,8 @@ VERBS = {
     "stop": "stop services",
     "restart": "restart services",
     "logs": "show the last lines of a service",
+    "drain": "let a backend of the proxy get no new requests, and wait for the running ones",
+    "undrain": "let a backend get requests again",
     "engine add": "build or adopt a version of TensorRT-LLM beside the others",
     "engine list": "show the engines of this host",
     "engine use": "switch to another engine; a failure switches back",
@@ -96,9 +107,9 @@ def _parser() -> argparse.ArgumentParser:
             verb = verbs.add_parser(name, allow_abbrev=False)
         _options_of(name, verb)
         if name.startswith("engine "):
-            _engine_options(name, verb)
+            add_engine_options(name, verb)
         elif name.startswith("bundle "):
-            _bundle_options(name, verb)
+            add_bundle_options(name, verb)
     return parser
 
 
@@ -117,10 +128,10 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
                 action="store_true",
                 help="leave what was installed when a service or a proof fails",
             )
-            _timeout(verb)
+            add_timeout(verb)
             _conflict(verb)
             verb.add_argument("--bundle", metavar="FILE", help="take the engine from a bundle")
-            _pin(verb)
+            add_pin(verb)
             verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
             _memory(verb)
         case "check":
@@ -145,17 +156,19 @@ def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one pla
         case "wait" | "start" | "stop" | "restart":
             verb.add_argument("services", nargs="*", metavar="SERVICE", help="default: all")
             if name != "stop":
-                _timeout(verb)
+                add_timeout(verb)
             if name in {"start", "restart"}:
                 verb.add_argument("--no-wait", action="store_true", help="do not wait for health")
         case "logs":
             verb.add_argument("service", metavar="SERVICE")
             verb.add_argument("-n", "--lines", type=int, default=50)
+        case "drain" | "undrain":
+            add_drain_options(name, verb)
         case "rollback":
             verb.add_argument("--to", type=int, metavar="N", help="which generation")
             verb.add_argument("--list", action="store_true", help="show the generations and exit")
             verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
-            _timeout(verb)
+            add_timeout(verb)
         case "uninstall":
             verb.add_argument("--purge", action="store_true", help="remove logs as well")
             verb.add_argument("--dry-run", action="store_true", help="list what would go, and end")
@@ -177,54 +190,7 @@ def _wishes(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--simulate", action="store_true", help="simulated engine and GPUs, everything else real"
     )
-    _accept(verb)
-
-
-def _accept(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--accept", metavar="CODE", action="append", default=[], help="make a finding a warning"
-    )
-
-
-def _engine_options(name: str, verb: argparse.ArgumentParser) -> None:
-    if name != "engine list":
-        verb.add_argument("name", metavar="VERSION")
-    match name:
-        case "engine add":
-            source = verb.add_mutually_exclusive_group()
-            source.add_argument(
-                "--from", dest="source", metavar="PATH", help="wheels or bundle; no network"
-            )
-            source.add_argument("--path", metavar="DIR", help="adopt a virtual environment")
-            source.add_argument("--index", metavar="URL", help="PyTorch's index for this CUDA")
-            verb.add_argument("--python", metavar="FILE", help="the Python to build with")
-            _accept(verb)
-        case "engine use":
-            verb.add_argument("--site", metavar="FILE", help="default: /etc/trtllm/site.yaml")
-            _accept(verb)
-            _timeout(verb)
-        case "engine remove":
-            verb.add_argument("--yes", action="store_true", help="do not ask")
-
-
-def _bundle_options(name: str, verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("file", metavar="FILE")
-    if name == "bundle create":
-        verb.add_argument("--platform", metavar="TAG", help="manylinux_X_Y_MACHINE of the host")
-        verb.add_argument("--python", metavar="X.Y", help="Python that the tool will run on")
-        verb.add_argument("--engine", metavar="VERSION", help="bring the wheels of an engine")
-        verb.add_argument("--engine-python", metavar="X.Y", help="Python of that engine")
-        verb.add_argument("--index", metavar="URL", help="PyTorch's index for this CUDA")
-        verb.add_argument("--packages", metavar="DIR", help="bring the .deb files of a folder")
-        return
-    if name == "bundle unpack":
-        verb.add_argument("folder", metavar="DIR")
-    verb.add_argument("--here", action="store_true", help="refuse one that is not for this host")
-    _pin(verb)
-
-
-def _pin(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--bundle-sha256", metavar="HASH", help="what bundle create printed")
+    add_accept(verb)
 
 
 def _conflict(verb: argparse.ArgumentParser) -> None:
@@ -255,9 +221,3 @@ def _deep(verb: argparse.ArgumentParser) -> None:
         ("--compare", "with --deep: compare with the hashes that were written down"),
     ):
         verb.add_argument(name, metavar="FILE", nargs="?", const="", help=text)
-
-
-def _timeout(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--timeout", type=float, default=3600.0, metavar="S", help="longest wait (default: 3600)"
-    )

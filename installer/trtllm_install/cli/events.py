@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from trtllm_install.app.reporter import Live, Progress
 from trtllm_install.cli.moment import moment
 from trtllm_install.cli.present import (
-    change_values,
+    change_value,
     finding_values,
     live_values,
-    plan_values,
     service_value,
 )
 from trtllm_install.model.findings import Finding
@@ -51,8 +50,10 @@ class EventReporter:
 
     def planned(self, plan: Plan) -> None:
         """See Reporter.planned."""
-        for value in plan_values(plan):
-            self.tell("planned", {"change": value})
+        for change in plan.changes:
+            self.tell("planned", {"change": change_value(change)})
+        for service in plan.services:
+            self.tell("planned", {"change": service_value(service)})
 
     def step(self, title: str, word: str, written: int) -> None:
         """See Reporter.step; a new step at once, where it is at most once a second."""
@@ -80,7 +81,7 @@ class EventReporter:
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""
-        self.tell("change", {"change": change_values([change])[0]})
+        self.tell("change", {"change": change_value(change)})
 
     def service(self, change: ServiceChange) -> None:
         """See Reporter.service."""

@@ -69,12 +69,19 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
                 yield f"  fix: {finding.remedy}"
 
 
+def change_value(change: Change) -> dict[str, object]:
+    """Return a change for an event: that it happened."""
+    return {
+        "action": change.action.value,
+        "kind": change.kind,
+        "path": change.path,
+        "reason": change.reason,
+    }
+
+
 def change_values(changes: Sequence[Change]) -> list[dict[str, object]]:
-    """Return changes for JSON."""
-    return [
-        {"action": c.action.value, "kind": c.kind, "path": c.path, "reason": c.reason}
-        for c in changes
-    ]
+    """Return changes for the document: with what differs, secrets masked."""
+    return [{**change_value(change), "diff": unified(change)} for change in changes]
 
 
 def service_value(change: ServiceChange) -> dict[str, object]:

@@ -137,7 +137,12 @@ def test_a_bug_still_owes_one_document(
         def __getattr__(self, name: str) -> object:
             raise ZeroDivisionError(name)
 
-    told_by = {"stop": "start", "restart": "start", "bundle unpack": "bundle verify"}
+    told_by = {
+        "stop": "start",
+        "restart": "start",
+        "undrain": "drain",
+        "bundle unpack": "bundle verify",
+    }
     module = module_of(told_by.get(verb, verb))
     monkeypatch.setattr(f"{module}.HOST", Broken())
     ran = line.run(*words_for(verb), "--output", "json")

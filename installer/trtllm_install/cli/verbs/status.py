@@ -2,7 +2,7 @@
 
 import argparse
 
-from trtllm_install.app.operate import read_status
+from trtllm_install.app.operate import Status, read_status
 from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import live_values, try_it
@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:  # noqa:
     receipt = status.receipt
     serving = all(live.state in SERVING for live in status.services)
     envelope.add({"profile": receipt.profile, "instances": live_values(status.services)})
+    envelope.add({"installation": installation_values(status)})
     simulated = ", simulated engine" if receipt.simulate else ""
     envelope.say(
         f"profile {receipt.profile} under {receipt.supervisor}{simulated}, "
@@ -32,3 +33,17 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:  # noqa:
         for line in try_it(receipt.endpoint, receipt.models):
             envelope.say(line)
     return ExitCode.DONE if serving else ExitCode.GATE_FAILED
+
+
+def installation_values(status: Status) -> dict[str, object]:
+    """Return for JSON what is installed, with the versions that it is of."""
+    receipt = status.receipt
+    return {
+        "generation": receipt.generation,
+        "supervisor": receipt.supervisor,
+        "simulate": receipt.simulate,
+        "endpoint": receipt.endpoint,
+        "models": list(receipt.models),
+        "engine": status.engine,
+        "tool_version": receipt.tool_version,
+    }
