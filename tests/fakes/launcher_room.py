@@ -16,10 +16,13 @@ from urllib.parse import urlencode
 
 from trtllm_install.launcher import tree
 from trtllm_install.model.launchspec import LaunchSpec
+from trtllm_install.model.liveness import DEFAULTS, Liveness
 
 ENGINE = Path(__file__).with_name("fake_engine.py")
 INSTALLER = Path(__file__).parents[2] / "installer"
 DEADLINE_S = 20.0
+# A machine that is loaded makes an engine slow, and slow is what these excuse.
+PATIENT = {"busy_s": 600.0, "lines_vouch_s": 300.0}
 
 
 def await_true(condition: Callable[[], Any], words: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -49,6 +52,12 @@ def pick_port() -> int:
 def is_alive(pid: int) -> bool:
     process = tree.read_process(pid)
     return process is not None and process.alive
+
+
+def hurried(seconds: float) -> Liveness:
+    """Return thresholds of which none is longer than ``seconds``."""
+    waits = {name: value for name, value in DEFAULTS.items() if name.endswith("_s")}
+    return Liveness(**{name: min(value, seconds) for name, value in waits.items()} | PATIENT)
 
 
 class Launcher:
@@ -142,6 +151,8 @@ class Room:
             "state_dir": str(self.state_dir(name)),
             **fields,
         }
+        if "canary_idle_s" in fields and "liveness" not in fields:
+            values["liveness"] = hurried(fields["canary_idle_s"])
         spec = LaunchSpec(name=name, host="127.0.0.1", port=port, **values)
         (self.specs / f"{name}.json").write_text(spec.to_json())
         return port

@@ -32,7 +32,8 @@ def test_a_hang_behind_a_healthy_health_is_found_when_idle(room: Room) -> None:
     assert qwen.state["state"] == "backoff"
     assert "no answer to /health_generate" in qwen.state["exit"]["reason"]
     assert room.processes() == []
-    evidence = json.loads((room.state_dir("qwen") / "hang.json").read_text())
+    (saved,) = (room.state_dir("qwen") / "hangs").iterdir()
+    evidence = json.loads(saved.read_text())
     assert "no answer" in evidence["reason"]
     assert any("fake_engine.py" in process["command"] for process in evidence["processes"])
     assert any("/health_generate" in line for line in evidence["lines"])

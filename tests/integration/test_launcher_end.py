@@ -48,7 +48,7 @@ class Admin:
                 self.asked.append(line)
                 body = ""
                 if line == "GET /-/status":
-                    body = json.dumps({"upstreams": {"qwen": {"in_flight": self._in_flight}}})
+                    body = json.dumps({"backends": {"qwen": {"in_flight": self._in_flight}}})
                     self._in_flight = max(0, self._in_flight - 1)
                 connection.sendall(f"HTTP/1.0 200 OK\r\n\r\n{body}".encode())
 

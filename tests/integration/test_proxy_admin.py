@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.nginx_rig import Handler, Rig, connect, eventually, running
+from trtllm_install.launcher.drain import parse_traffic
 
 
 @pytest.fixture(name="rig")
@@ -157,3 +158,21 @@ def test_status_tells_when_the_backend_last_sent_bytes_and_failed(rig: Rig) -> N
     assert rig.chat("nemotron").error["code"] == "model_unavailable"
     error = rig.status("nemotron")["last_error"]
     assert error is None or error["code"] == "refused", "the watcher may have noticed first"
+
+
+def test_the_launcher_reads_what_the_proxy_says_of_its_traffic(rig: Rig) -> None:
+    def refuse(request: Handler) -> None:
+        request.send(500, b"{}")
+
+    rig.backends["qwen"].answer = refuse
+    assert rig.chat("qwen").status == 500
+    traffic = parse_traffic(rig.admin("GET", "/-/status").body, "qwen", time.time())
+    assert traffic is not None
+    assert (traffic.in_flight, traffic.silent_s) == (0, None), "an error is no token"
+
+    rig.backends["qwen"].answer = rig.backends["qwen"].say_name
+    assert rig.chat("qwen").status == 200
+    traffic = parse_traffic(rig.admin("GET", "/-/status").body, "qwen", time.time())
+    assert traffic is not None
+    assert traffic.silent_s is not None
+    assert 0 <= traffic.silent_s < 10

@@ -5,7 +5,7 @@ import fcntl
 import os
 from time import time
 
-from trtllm_install.launcher import admission, drain, gate, load, serve, stop
+from trtllm_install.launcher import admission, drain, evidence, gate, load, serve, stop
 from trtllm_install.launcher.history import Crash, is_repeating, plan_delay
 from trtllm_install.launcher.station import ChildDied, Station, StopRequested, Verdict
 from trtllm_install.launcher.words import render_seconds
@@ -101,7 +101,7 @@ def _end(station: Station, verdict: Verdict, delays: tuple[float, ...]) -> int:
     served = station.record.served_s
     with contextlib.suppress(OSError):
         if verdict.code == exits.HANG:
-            serve.save_evidence(station, verdict.reason)
+            evidence.save_evidence(station, verdict.reason)
     try:
         stop.end_tree(station, grace_s=min(stop.HUNG_GRACE_S, station.spec.stop_grace_s))
     except Verdict as unkillable:

@@ -1,127 +1,188 @@
 """After READY: cheap probes always, a canary when idle, and death only on evidence."""
 
-import os
-from time import monotonic
-
-from trtllm_install.launcher import admission, drain, files, ports, tree
+from trtllm_install.launcher import admission
 from trtllm_install.launcher.history import HEALTHY_AGAIN_S
 from trtllm_install.launcher.request import Request
 from trtllm_install.launcher.station import Station, Verdict
+from trtllm_install.launcher.vitals import Vitals
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import exits, states
+from trtllm_install.model.liveness import MISSES
 
 _OK = 200
-_HEALTH_EVERY_S = 5.0
 _RECORD_EVERY_S = 60.0
-_MISSES = 3  # windows of silence in a row before a process is dead
-_IDLE_WINDOW_S = 8.0  # nobody else is connected: nothing can be ahead of the canary
-_WINDOW_S = 30.0  # somebody may be
-_REFUSING_S = 60.0  # a process that answers, wrongly, is dead after this
-_BUSY_CPU = 0.05  # of one core: an idle server uses less, one that prefills more
 
 
 def serve(station: Station) -> None:
     """Watch a ready service; ends only by StopRequested, ChildDied or Verdict."""
-    Care(station).run()
+    Care(station, Vitals(station)).run()
 
 
 class Care:
-    """Liveness of one ready service.
+    """Liveness of one ready service; docs/reference/launcher.md has the rules as a table.
 
-    A line of its own or an answered canary is life. An idle service gets a
-    canary; while that is unanswered, lines and CPU time mean busy, and busy is
-    never death. Only silence is: three windows of it in a row.
+    A token is life: an answered canary, bytes that the proxy passes on, counters of the
+    engine that move. Lines and CPU time are work: they excuse silence for a long time, and
+    not for ever. Only what shows neither is dead after three windows.
     """
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, vitals: Vitals) -> None:
         self._station = station
         self._spec = station.spec
+        self._limits = station.spec.liveness
+        self._vitals = vitals
         self._canary_path = station.spec.generate_path or station.spec.health_path
-        # Budgets shrink with the canary's interval, so that a test need not wait for minutes.
-        self._health_every_s = min(_HEALTH_EVERY_S, station.spec.canary_idle_s or _HEALTH_EVERY_S)
-        self._alive_at = monotonic()
-        self._signs = self._count_signs()
+        self._token_at = self._line_at = self._canary_at = station.now
+        self._tokenless_since: float | None = None  # the first canary that nothing answered
+        self._refusing_since: float | None = None
+        self._lines = vitals.count_lines()
         self._recorded_at = 0.0
 
     def run(self) -> None:
         """Probe for ever."""
         while True:
-            self._station.rest(self._health_every_s)
-            self._note_lines()
-            request = self._station.fetch(self._spec.health_path, timeout=self._health_every_s)
-            if request.status != _OK or self._canary_is_due():
-                self._examine()
-            self._keep_books()
+            self.look_once()
+
+    def look_once(self) -> None:
+        """One round: rest, ask for health, examine where that is due."""
+        self._station.rest(self._limits.health_every_s)
+        self._note_lines()
+        request = self._station.fetch(self._spec.health_path, timeout=self._limits.health_every_s)
+        lost = self._vitals.has_lost_process()
+        if lost:
+            self._station.log("a process of the service has ended; asking for a token")
+        if request.status != _OK or lost or self._canary_is_due():
+            self._examine(lost=lost)
+        self._keep_books()
 
     def _canary_is_due(self) -> bool:
-        idle = self._spec.canary_idle_s
-        return bool(self._spec.generate_path and idle) and monotonic() - self._alive_at >= idle
+        idle, now = self._spec.canary_idle_s, self._station.now
+        if not (self._spec.generate_path and idle):
+            return False
+        since_token = now - self._token_at
+        if min(since_token, now - self._canary_at) < idle:
+            return False
+        if now - self._line_at < idle and since_token < max(idle, self._limits.lines_vouch_s):
+            return False
+        flows = self._tokens_flow(since_token)
+        if flows and self._station.record.state == states.BUSY:
+            self._enter(states.HEALTHY, "healthy: gives tokens")
+        return not flows
 
-    def _examine(self) -> None:
-        """Send canaries until life is proved; Verdict 82 when it is not to be found."""
+    def _tokens_flow(self, within_s: float) -> bool:
+        """Tell whether others got tokens within the last seconds, by the proxy or the engine."""
+        traffic = self._vitals.ask_proxy()
+        silent_s = None if traffic is None else traffic.silent_s
+        if silent_s is not None and silent_s < within_s:
+            self._note_token(self._station.now - silent_s)
+            return silent_s < self._spec.canary_idle_s
+        if self._vitals.have_counters_moved():
+            self._note_token(self._station.now)
+            return True
+        return False
+
+    def _examine(self, *, lost: bool) -> None:
+        """Send canaries until life or work is proved; Verdict 82 when neither is to be found."""
         canary: Request | None = None
         misses = 0
-        refusing_since = 0.0
+        silent_s = 0.0
+        self._canary_at = self._station.now
         try:
             while True:
-                window = self._choose_window(canary)
+                window = self._choose_window(canary, lost=lost)
                 if canary is None or canary.done:
-                    canary = self._station.ask(self._canary_path, timeout=_MISSES * window + 1)
-                signs, cpu, started = self._count_signs(), self._measure_cpu(), monotonic()
+                    canary = self._station.ask(self._canary_path, timeout=MISSES * window + 1)
+                lines, cpu, began = (
+                    self._vitals.count_lines(),
+                    self._vitals.measure_cpu(),
+                    self._station.now,
+                )
                 self._await_window(canary, window)
                 if canary.status == _OK:
+                    self._note_token(self._station.now)
                     self._enter(states.HEALTHY, "healthy")
-                    self._alive_at = monotonic()
+                    return
+                if self._tokenless_since is None:
+                    self._tokenless_since = began
+                lasting = self._station.now - began
+                if self._tokens_flow(max(lasting, self._limits.idle_window_s)):
+                    self._enter_busy()
                     return
                 if canary.done and canary.error != "silent":
-                    refusing_since = refusing_since or started
-                    self._judge_refusal(canary, monotonic() - refusing_since)
-                    self._station.rest(min(window, self._scaled(_IDLE_WINDOW_S)))
+                    self._judge_refusal(canary, began)
+                    self._station.rest(min(window, self._limits.idle_window_s))
                     continue
-                spent = self._measure_cpu() - cpu
-                if self._count_signs() != signs or spent >= _BUSY_CPU * window:
-                    self._enter(states.BUSY, "busy: works, and the canary waits")
-                    self._alive_at = monotonic()
+                spent = self._vitals.measure_cpu() - cpu
+                worked = spent >= self._limits.busy_cpu * lasting
+                if worked or self._vitals.count_lines() != lines:
+                    self._judge_work()
                     return
                 misses += 1
-                self._judge_silence(misses, window)
+                silent_s += lasting
+                self._judge_silence(misses, silent_s)
         finally:
             if canary:
                 canary.cancel()
 
     def _await_window(self, canary: Request, window: float) -> None:
-        until = monotonic() + window
-        while not canary.done and (left := until - monotonic()) > 0:
+        until = self._station.now + window
+        while not canary.done and (left := until - self._station.now) > 0:
             self._station.turn(left)
             canary.check_deadline()
 
-    def _choose_window(self, canary: Request | None) -> float:
+    def _choose_window(self, canary: Request | None, *, lost: bool) -> float:
         """Return how long silence must last to count, by what is known of the load."""
-        in_flight = drain.fetch_in_flight(self._station)
-        if in_flight:
-            return self._spec.no_progress_s / _MISSES
-        ours = 1 if canary and canary.connected and not canary.done else 0
-        if in_flight == 0 or ports.count_connected(self._spec.port) <= ours:
-            return self._scaled(_IDLE_WINDOW_S)
-        return self._scaled(_WINDOW_S)
+        traffic = self._vitals.ask_proxy()
+        if lost:
+            return self._limits.idle_window_s
+        if traffic is not None and traffic.in_flight:
+            return self._limits.in_flight_window_s
+        if traffic is not None or not self._vitals.count_others(canary):
+            return self._limits.idle_window_s
+        return self._limits.unknown_window_s
 
-    def _scaled(self, seconds: float) -> float:
-        return min(seconds, self._spec.canary_idle_s or seconds)
-
-    def _judge_silence(self, misses: int, window: float) -> None:
+    def _judge_silence(self, misses: int, silent_s: float) -> None:
         words = f"no answer to {self._canary_path} and no sign of work"
-        self._enter(states.SUSPECT, f"suspect: {words} for {render_seconds(misses * window)}")
-        if misses >= _MISSES:
-            reason = f"hang: {words} for {render_seconds(misses * window)}"
-            raise Verdict(exits.HANG, reason, signature=f"{exits.HANG} silent")
+        self._enter(states.SUSPECT, f"suspect: {words} for {render_seconds(silent_s)}")
+        if misses >= MISSES and not self._vitals.has_iterated():
+            self._die(f"hang: {words} for {render_seconds(silent_s)}", "silent")
 
-    def _judge_refusal(self, canary: Request, lasting_s: float) -> None:
+    def _judge_work(self) -> None:
+        """Busy: excused, but not for ever: a thread that spins in a dead engine works too."""
+        since = self._station.now if self._tokenless_since is None else self._tokenless_since
+        lasting = self._station.now - since
+        self._refusing_since = None
+        self._enter_busy()
+        if lasting >= self._limits.busy_s and not self._vitals.has_iterated():
+            words = f"works, and has given nobody a token for {render_seconds(lasting)}"
+            self._die(f"hang: {words}", "no token")
+
+    def _judge_refusal(self, canary: Request, began: float) -> None:
+        if self._refusing_since is None:
+            self._refusing_since = began
+        lasting = self._station.now - self._refusing_since
         said = canary.status or canary.error
         words = f"{self._canary_path} answers {said}"
         self._enter(states.SUSPECT, f"suspect: {words}")
-        if lasting_s >= self._scaled(_REFUSING_S):
-            reason = f"{words} for {render_seconds(lasting_s)}"
-            raise Verdict(exits.HANG, reason, signature=f"{exits.HANG} {said}")
+        if lasting >= self._limits.refusing_s:
+            self._die(f"{words} for {render_seconds(lasting)}", str(said))
+
+    def _die(self, reason: str, kind: str) -> None:
+        raise Verdict(exits.HANG, reason, signature=f"{exits.HANG} {kind}")
+
+    def _enter_busy(self) -> None:
+        ago = render_seconds(max(0.0, round(self._station.now - self._token_at, 1)))
+        self._enter(states.BUSY, f"busy, last token {ago} ago; the canary waits")
+
+    def _note_token(self, at: float) -> None:
+        self._token_at = max(self._token_at, at)
+        self._tokenless_since = self._refusing_since = None
+
+    def _note_lines(self) -> None:
+        lines = self._vitals.count_lines()
+        if lines != self._lines:
+            self._lines = lines
+            self._line_at = self._station.now
 
     def _enter(self, state: str, words: str) -> None:
         if self._station.record.state == state:
@@ -129,48 +190,15 @@ class Care:
         else:
             self._station.enter(state, words)
 
-    def _note_lines(self) -> None:
-        signs = self._count_signs()
-        if signs != self._signs:
-            self._signs = signs
-            self._alive_at = monotonic()
-
-    def _count_signs(self) -> int:
-        return self._station.output.signs if self._station.output else 0
-
-    def _measure_cpu(self) -> float:
-        return sum(process.cpu_s for process in tree.living_below(os.getpid()))
-
     def _keep_books(self) -> None:
         """Once a minute: the tree for the next launcher, the words, the end of a crash streak."""
-        station, now = self._station, monotonic()
+        station, now = self._station, self._station.now
         if now - self._recorded_at < _RECORD_EVERY_S:
             return
         self._recorded_at = now
         admission.record_processes(station)
+        self._vitals.note_tree()
         if station.record.state == states.HEALTHY:
             station.say(f"healthy for {render_seconds(station.record.served_s or 0)}")
         if station.history.crashes and (station.record.served_s or 0) >= HEALTHY_AGAIN_S:
             station.history.forget_crashes()
-
-
-def save_evidence(station: Station, reason: str) -> None:
-    """Write what is known of a process that is about to be killed to ``hang.json``."""
-    living = tree.living_below(os.getpid())
-    content = {
-        "schema": 1,
-        "reason": reason,
-        "state_s": round(station.record.in_state_s, 1),
-        "processes": [
-            {
-                "pid": p.pid,
-                "state": p.state,
-                "cpu_s": p.cpu_s,
-                "command": tree.read_proc(f"{p.pid}/cmdline").replace("\0", " ").strip()[:500],
-                "waits_in": tree.read_proc(f"{p.pid}/wchan"),
-            }
-            for p in living
-        ],
-        "lines": station.output.tail() if station.output else [],
-    }
-    files.write_json(f"{station.spec.state_dir}/hang.json", content)

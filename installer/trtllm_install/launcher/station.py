@@ -60,6 +60,7 @@ class Station:
         self.record = record
         self.history = history
         self.pid: int | None = None  # of the child
+        self.helpers: set[int] = set()  # pids of processes of our own beside it
         self.output: Output | None = None
         self.spawned_at = 0.0  # monotonic
         self.oom_kills = 0  # the kernel's count at the spawn

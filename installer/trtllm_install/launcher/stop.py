@@ -68,7 +68,9 @@ def _drain(station: Station) -> None:
         return
     until = monotonic() + budget
     while not _is_hurried(station) and (left := until - monotonic()) > 0:
-        if in_flight := drain.fetch_in_flight(station):
+        traffic = drain.fetch_traffic(station)
+        if traffic and traffic.in_flight:
+            in_flight = traffic.in_flight
             station.say(f"draining, {in_flight} requests left, at most {render_seconds(left)}")
         elif connected := count_connected(station.spec.port):
             station.say(f"draining, {connected} idle connections, at most {render_seconds(left)}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from trtllm_install.model import layout
+from trtllm_install.model.liveness import DEFAULTS, Liveness
 
 SCHEMA: Final = 1
 KINDS: Final = ("engine", "proxy")
@@ -34,6 +35,7 @@ class LaunchSpec:
         "health_path",
         "host",
         "kind",
+        "liveness",
         "name",
         "no_progress_s",
         "port",
@@ -60,6 +62,7 @@ class LaunchSpec:
         stop_grace_s: float = 60,
         drain_s: float = 30,
         canary_idle_s: float = 60,
+        liveness: Liveness | None = None,
         run_dir: str = layout.RUN,
         state_dir: str = "",
     ) -> None:
@@ -78,16 +81,24 @@ class LaunchSpec:
         self.stop_grace_s = stop_grace_s
         self.drain_s = drain_s
         self.canary_idle_s = canary_idle_s
+        self.liveness = liveness or Liveness()
         self.run_dir = run_dir
         self.state_dir = state_dir or layout.instance_state(name)
 
     def to_json(self) -> str:
-        """Return the file's text: every key, in one order, a newline at the end."""
+        """Return the file's text: every key, in one order, a newline at the end.
+
+        ``liveness`` holds what differs from the usual, and is left out when nothing does.
+        """
         content: dict[str, object] = {"schema": SCHEMA}
         for key in _CHECKS:
             value = getattr(self, key)
             if isinstance(value, Mapping):
                 value = dict(sorted(value.items()))
+            elif isinstance(value, Liveness):
+                value = value.changed()
+                if not value:
+                    continue
             content[key] = value
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -181,6 +192,15 @@ def _check_environment(key: str, value: object) -> dict[str, str]:
     return {name: _check_argument(f"{key}.{name}", v) for name, v in value.items()}
 
 
+def _check_liveness(key: str, value: object) -> Liveness:
+    if not isinstance(value, dict):
+        raise ValueError(f"{key}: expected an object, found {value!r}")  # noqa: TRY004
+    for name in value:
+        if name not in DEFAULTS:
+            raise ValueError(f"{key}.{name}: unknown key")
+    return Liveness(**{n: _check_seconds(f"{key}.{n}", v) for n, v in value.items()})
+
+
 # Every key of the file, in the order in which it is written.
 _CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
     "name": _check_name,
@@ -200,5 +220,6 @@ _CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
     "run_dir": _check_path,
     "state_dir": _check_path,
     "canary_idle_s": _check_seconds,
+    "liveness": _check_liveness,
 }
 _REQUIRED: Final = ("name", "kind", "argv", "environment", "host", "port")

@@ -3,6 +3,7 @@
 from trtllm_install.model import layout
 from trtllm_install.model.installation import Installation, Instance, Proxy
 from trtllm_install.model.launchspec import LaunchSpec
+from trtllm_install.model.liveness import Liveness
 
 DRAIN_S = 30
 STOP_GRACE_S = 60
@@ -65,8 +66,11 @@ def engine_environment(instance: Instance, cuda_home: str) -> dict[str, str]:
     return environment
 
 
-def engine_spec(instance: Instance, cuda_home: str) -> LaunchSpec:
-    """Return what the launcher of an engine is told."""
+def engine_spec(instance: Instance, cuda_home: str, proxy: Proxy | None = None) -> LaunchSpec:
+    """Return what the launcher of an engine is told.
+
+    An engine that works and gives no token is given up when the proxy gives it up too.
+    """
     return LaunchSpec(
         name=instance.name,
         kind="engine",
@@ -79,6 +83,7 @@ def engine_spec(instance: Instance, cuda_home: str) -> LaunchSpec:
         # 200 of /health says nothing about the engine; a token does.
         health_path="/health",
         generate_path="/health_generate",
+        liveness=Liveness(busy_s=proxy.first_byte_s) if proxy else None,
         drain_s=DRAIN_S,
         stop_grace_s=STOP_GRACE_S,
     )

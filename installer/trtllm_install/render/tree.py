@@ -68,7 +68,8 @@ def _engine_configs(surroundings: Surroundings) -> list[File]:
 
 
 def _launch_specs(installation: Installation, surroundings: Surroundings) -> list[File]:
-    specs = [engine_spec(i, surroundings.cuda_home) for i in installation.instances]
+    cuda_home, proxy = surroundings.cuda_home, installation.proxy
+    specs = [engine_spec(instance, cuda_home, proxy) for instance in installation.instances]
     if installation.proxy:
         specs.append(proxy_spec(installation, installation.proxy, surroundings.proxy_binary))
     return [_file(layout.launch_spec(s.name), s.to_json(), "launch spec") for s in specs]

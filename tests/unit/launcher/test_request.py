@@ -2,7 +2,7 @@
 
 import pytest
 
-from trtllm_install.launcher.drain import parse_in_flight
+from trtllm_install.launcher.drain import parse_traffic
 from trtllm_install.launcher.request import is_complete, parse_status
 
 
@@ -40,15 +40,21 @@ def test_an_answer_is_read_to_its_end_so_that_this_side_can_close_first(
 
 
 @pytest.mark.parametrize(
-    ("body", "count"),
+    ("body", "told"),
     [
-        (b'{"upstreams": {"qwen": {"in_flight": 3}}}', 3),
-        (b'{"upstreams": {"qwen": {"in_flight": 0}}}', 0),
-        (b'{"upstreams": {"other": {"in_flight": 3}}}', None),
-        (b'{"upstreams": []}', None),
+        (b'{"backends": {"qwen": {"in_flight": 3, "last_bytes": 995.5}}}', (3, 4.5)),
+        (b'{"backends": {"qwen": {"in_flight": 0, "last_bytes": null}}}', (0, None)),
+        (b'{"backends": {"qwen": {"in_flight": 1}}}', (1, None)),
+        (b'{"backends": {"qwen": {"in_flight": 1, "last_bytes": 1001}}}', (1, 0.0)),
+        (b'{"backends": {"qwen": {"in_flight": 1, "last_bytes": 4600}}}', (1, None)),
+        (b'{"backends": {"other": {"in_flight": 3}}}', None),
+        (b'{"backends": []}', None),
         (b"<html>", None),
         (b"", None),
     ],
 )
-def test_in_flight_is_known_only_when_the_proxy_says_so(body: bytes, count: int | None) -> None:
-    assert parse_in_flight(body, "qwen") == count
+def test_traffic_is_known_only_when_the_proxy_says_so(
+    body: bytes, told: tuple[int, float | None] | None
+) -> None:
+    traffic = parse_traffic(body, "qwen", now=1000.0)
+    assert (traffic and (traffic.in_flight, traffic.silent_s)) == told

@@ -118,3 +118,16 @@ def test_any_value_is_either_kept_or_a_value_error(value: object, key: str) -> N
     except ValueError:
         return
     assert LaunchSpec.from_json(spec.to_json()).to_json() == spec.to_json()
+
+
+def test_liveness_is_written_only_where_it_differs() -> None:
+    spec = LaunchSpec.from_json(json.dumps({**GOOD, "liveness": {"busy_s": 60}}))
+    assert spec.liveness.busy_s == 60
+    assert json.loads(spec.to_json())["liveness"] == {"busy_s": 60}
+    assert "liveness" not in json.loads(LaunchSpec.from_json(json.dumps(GOOD)).to_json())
+
+
+@pytest.mark.parametrize("wrong", [{"busy": 1}, {"busy_s": -1}, {"busy_s": "1"}, [1]])
+def test_liveness_that_is_wrong_is_named(wrong: object) -> None:
+    with pytest.raises(ValueError, match="liveness"):
+        LaunchSpec.from_json(json.dumps({**GOOD, "liveness": wrong}))
