@@ -99,6 +99,7 @@ def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
         "engine add": (VERSION, "--path", OFFERED),
         "engine use": ("simulated",),
         "engine remove": ("old", "--yes"),
+        "doctor report": ("--file", "/srv/report.tar.gz"),
         "from-compose": (COMPOSE,),
         "bundle create": ("/srv/new.tar",),
         "bundle verify": (BUNDLE,),

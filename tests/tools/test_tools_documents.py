@@ -42,6 +42,7 @@ from trtllm_install.cli.present import (
     smoke_values,
 )
 from trtllm_install.cli.runlog import RunLog
+from trtllm_install.cli.verbs.doctor_report import report_values
 from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.verbs.from_compose import compose_values
 from trtllm_install.cli.verbs.status import installation_values
@@ -393,6 +394,7 @@ _ONLY = {
     **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
     "from-compose": {"compose"},
+    "doctor report": {"report"},
 }
 
 
@@ -430,6 +432,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "A backend": set(backend_values([BACKEND])[0]),
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
+        "A report": set(report_values("/r.tar.gz", b"x", ())),
         "A compose file": set(compose_values("/c.yml", FromCompose())),
         "The memory plan": set(memory) | set(share),
         "The hashes of weights": set(deep_values(DeepFacts(files=()))),

@@ -5,14 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NoReturn
 
-from trtllm_install.cli.grouped_arguments import (
-    add_accept,
-    add_bundle_options,
-    add_drain_options,
-    add_engine_options,
-    add_pin,
-    add_timeout,
-)
+from trtllm_install.cli.verb_options import add_options
 
 VERBS = {
     "install": "make this host serve a profile (the default verb)",
@@ -37,6 +30,7 @@ VERBS = {
     "from-compose": "print the profile and site file that a docker compose file comes to",
     "rollback": "return to the generation before, or undo a run that was cut off",
     "uninstall": "remove what install wrote; weights, edits and logs stay",
+    "doctor report": "gather what a bug report needs into one file, secrets masked",
     "gpu-ready": argparse.SUPPRESS,  # ExecStart of trtllm-gpu-ready.service
 }
 
@@ -105,119 +99,5 @@ def _parser() -> argparse.ArgumentParser:
             verb = verbs.add_parser(name, allow_abbrev=False, help=text, description=text)
         else:  # argparse lists a parser only when it has a help text
             verb = verbs.add_parser(name, allow_abbrev=False)
-        _options_of(name, verb)
-        if name.startswith("engine "):
-            add_engine_options(name, verb)
-        elif name.startswith("bundle "):
-            add_bundle_options(name, verb)
+        add_options(name, verb)
     return parser
-
-
-def _options_of(  # noqa: C901, PLR0912 (one case per verb reads best in one place)
-    name: str, verb: argparse.ArgumentParser
-) -> None:
-    if name != "gpu-ready":
-        verb.add_argument("--output", choices=("text", "json", "jsonl"), default="text")
-    if name in {"install", "check", "plan", "render"}:
-        _wishes(verb)
-    match name:
-        case "install":
-            verb.add_argument("--no-start", action="store_true", help="write, but start nothing")
-            verb.add_argument(
-                "--no-rollback",
-                action="store_true",
-                help="leave what was installed when a service or a proof fails",
-            )
-            add_timeout(verb)
-            _conflict(verb)
-            verb.add_argument("--bundle", metavar="FILE", help="take the engine from a bundle")
-            add_pin(verb)
-            verb.add_argument("--yes", action="store_true", help="accepted; install never asks")
-            _memory(verb)
-        case "check":
-            verb.add_argument(
-                "--smoke", action="store_true", help="run a small CUDA kernel as the units would"
-            )
-            _deep(verb)
-        case "plan":
-            verb.add_argument(
-                "--detailed-exitcode", action="store_true", help="exit 10 when changes are pending"
-            )
-            verb.add_argument(
-                "--memory", action="store_true", help="show what each instance gets of each GPU"
-            )
-            _conflict(verb)
-            _memory(verb)
-        case "render":
-            verb.add_argument("folder", metavar="DIR")
-        case "from-compose":
-            verb.add_argument("file", metavar="FILE", help="compose.yml")
-            verb.add_argument("--write", metavar="DIR", help="write the files, to /etc/trtllm")
-        case "wait" | "start" | "stop" | "restart":
-            verb.add_argument("services", nargs="*", metavar="SERVICE", help="default: all")
-            if name != "stop":
-                add_timeout(verb)
-            if name in {"start", "restart"}:
-                verb.add_argument("--no-wait", action="store_true", help="do not wait for health")
-        case "logs":
-            verb.add_argument("service", metavar="SERVICE")
-            verb.add_argument("-n", "--lines", type=int, default=50)
-        case "drain" | "undrain":
-            add_drain_options(name, verb)
-        case "rollback":
-            verb.add_argument("--to", type=int, metavar="N", help="which generation")
-            verb.add_argument("--list", action="store_true", help="show the generations and exit")
-            verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
-            add_timeout(verb)
-        case "uninstall":
-            verb.add_argument("--purge", action="store_true", help="remove logs as well")
-            verb.add_argument("--dry-run", action="store_true", help="list what would go, and end")
-            verb.add_argument("--yes", action="store_true", help="do not ask before --purge")
-        case "gpu-ready":
-            verb.add_argument("--simulate", action="store_true")
-
-
-def _wishes(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--profile", metavar="NAME", help="qwen, nemotron, multi, or your own")
-    verb.add_argument("--site", metavar="FILE", help="default: /etc/trtllm/site.yaml")
-    verb.add_argument("--weights-dir", metavar="DIR", help="default: your ~/model_weights")
-    engines = verb.add_mutually_exclusive_group()
-    engines.add_argument("--engine", metavar="VERSION", help="one that engine add has added")
-    engines.add_argument(
-        "--engine-path", metavar="FILE", help="a trtllm-serve that is there already"
-    )
-    verb.add_argument("--init", choices=("auto", "systemd", "supervisord"), default="auto")
-    verb.add_argument(
-        "--simulate", action="store_true", help="simulated engine and GPUs, everything else real"
-    )
-    add_accept(verb)
-
-
-def _conflict(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--on-conflict",
-        choices=("keep", "restore", "replace", "fail"),
-        default="keep",
-        help="what to do with files that were edited or removed here (default: keep)",
-    )
-
-
-def _memory(verb: argparse.ArgumentParser) -> None:
-    either = verb.add_mutually_exclusive_group()
-    either.add_argument(
-        "--pin-memory",
-        action="store_true",
-        help="give each KV cache an absolute size, the same in every start order",
-    )
-    either.add_argument(
-        "--unpin-memory", action="store_true", help="take back what --pin-memory did"
-    )
-
-
-def _deep(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--deep", action="store_true", help="read and hash every file of the weights")
-    for name, text in (
-        ("--record", "with --deep: write the hashes down (default: in /var/lib/trtllm)"),
-        ("--compare", "with --deep: compare with the hashes that were written down"),
-    ):
-        verb.add_argument(name, metavar="FILE", nargs="?", const="", help=text)

@@ -64,6 +64,11 @@ class Envelope:
         if self.output == "text":
             self._write(f"{mask(text)}\n")
 
+    def say_now(self, text: str) -> None:
+        """Print a line of an answer that grows, also into a pipe."""
+        self.say(text)
+        self._flush()
+
     def event(self, line: str) -> None:
         """Print what has just happened, a JSON object on one line, at once."""
         if self.output == "jsonl":

@@ -45,5 +45,5 @@ class Supervisor(Protocol):
     def log(self, service: str, *, lines: int) -> str:
         """Return the last lines that the service wrote."""
 
-    def log_command(self, service: str) -> tuple[str, ...]:
-        """Return the command that shows and follows the log of a service."""
+    def log_command(self, service: str, *, lines: int = 100) -> tuple[str, ...]:
+        """Return the command that shows the last lines of a service and follows its log."""

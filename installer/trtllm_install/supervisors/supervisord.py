@@ -105,9 +105,9 @@ class Supervisord:
         raw = self._host.read(f"{layout.LOGS}/{service}.log", offset=offset) or b""
         return "\n".join(raw.decode(errors="replace").splitlines()[-lines:]) + "\n"
 
-    def log_command(self, service: str) -> tuple[str, ...]:
+    def log_command(self, service: str, *, lines: int = 100) -> tuple[str, ...]:
         """See Supervisor.log_command."""
-        return ("tail", "-n", "100", "-F", f"{layout.LOGS}/{service}.log")
+        return ("tail", "-n", str(lines), "-F", f"{layout.LOGS}/{service}.log")
 
     def _take_over(self, name: str) -> None:
         """Start ``name`` with its present configuration: drop the old group, add the new."""

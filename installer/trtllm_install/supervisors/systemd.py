@@ -90,9 +90,9 @@ class Systemd:
         argv = ["journalctl", "--no-pager", "-o", "cat", "-n", str(lines)]
         return self._host.run([*argv, "-u", layout.unit(service)]).stdout
 
-    def log_command(self, service: str) -> tuple[str, ...]:
+    def log_command(self, service: str, *, lines: int = 100) -> tuple[str, ...]:
         """See Supervisor.log_command."""
-        return ("journalctl", "-u", layout.unit(service), "-f")
+        return ("journalctl", "-u", layout.unit(service), "-n", str(lines), "-f")
 
     def _systemctl(self, *words: str, timeout: float = 60.0) -> None:
         self._run("systemctl", *words, timeout=timeout)

@@ -53,11 +53,11 @@ def test_a_service_that_failed_for_good_ends_the_wait_with_its_last_lines(
     assert message == (
         "cannot bring up nemotron (failed, it is failed): unknown key: max_batch_sice; "
         "N changes undone, the host is as it was\n"
-        "last lines of nemotron; the log stays: journalctl -u trtllm-nemotron.service -f\n"
+        "last lines of nemotron; the log stays: journalctl -u trtllm-nemotron.service -n 100 -f\n"
         "  | nemotron said: loading\n"
         "  | nemotron said: the last line"
     )
-    assert caught.value.hint == "journalctl -u trtllm-nemotron.service -f"
+    assert caught.value.hint == "journalctl -u trtllm-nemotron.service -n 100 -f"
 
 
 def test_after_a_failed_gate_the_host_is_as_it_was(host: FakeHost, systemd: FakeSystemd) -> None:

@@ -217,7 +217,7 @@ def test_the_profile_is_named_wherever_it_came_from(line: CommandLine) -> None:
     assert line.run("--simulate", "--output", "json").document["profile"] == "multi"
     line.installed()
     for verb in JSON_VERBS[JSON_VERBS.index("status") :]:
-        if not verb.startswith(("render", "engine", "bundle", "from-compose")):
+        if not verb.startswith(("render", "engine", "bundle", "from-", "doctor")):
             assert line.run(*words_for(verb), "--output", "json").document["profile"] == "multi"
 
 
@@ -278,7 +278,7 @@ def test_logs_show_the_last_lines_and_how_to_follow(line: CommandLine) -> None:
     assert line.installed().run("logs", "qwen").out.splitlines() == [
         "qwen said: loading",
         "qwen said: the last line",
-        "follow it: journalctl -u trtllm-qwen.service -f",
+        "follow it: trtllm-install logs qwen -f",
     ]
 
 
