@@ -52,6 +52,10 @@ def _debian_nodes() -> dict[str, Node]:
         tree.add_directory(folder)
     tree.add_file("/proc/meminfo", f"MemTotal: {256 << 20} kB\nMemAvailable: {250 << 20} kB\n")
     tree.add_program(NGINX)
+    tree.add_file(
+        "/var/lib/dpkg/status",
+        "Package: nginx\nStatus: install ok installed\nVersion: 1.22.1-9+deb12u9\n\n",
+    )
     for name in ("ndk_http_module.so", "ngx_http_lua_module.so"):
         tree.add_file(f"{MODULES}/{name}")
     tree.add_file("/proc/net/tcp", TCP_HEAD)

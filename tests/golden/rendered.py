@@ -16,6 +16,7 @@ from fakes.healthy import FACTS, WEIGHTS
 from trtllm_install.app.desired import desired_tree
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import prepare
+from trtllm_install.config.advisories import AdvisoriesShape
 from trtllm_install.config.schemas import ProfileShape, SiteShape, json_schema
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.facts import ProxyBinary
@@ -67,6 +68,7 @@ def schema_files() -> dict[str, bytes]:
     schemas = {
         "profile": json_schema(ProfileShape, "trtllm-install profile"),
         "site": json_schema(SiteShape, "trtllm-install site file"),
+        "advisories": json_schema(AdvisoriesShape, "trtllm-install advisories"),
     }
     return {f"configs/schema/{name}.schema.json": _json(text) for name, text in schemas.items()}
 

@@ -1,13 +1,18 @@
 """The first half of the sentence: what is wanted, what is there, and whether it will do."""
 
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
 
+from trtllm_install import resources
 from trtllm_install.app.memory import memory_plan, pinned
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import Wanted, prepare
 from trtllm_install.app.reporter import Reporter
+from trtllm_install.config.advisories import parse_advisories
 from trtllm_install.host.protocol import Host
-from trtllm_install.judge.judge import judge
+from trtllm_install.judge.judge import Known, judge
+from trtllm_install.model.advisories import Advisory
 from trtllm_install.model.errors import PreflightFailed
 from trtllm_install.model.facts import Facts
 from trtllm_install.model.findings import Finding, accepted, blocking
@@ -16,6 +21,8 @@ from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.observe import observe
 from trtllm_install.probes.removed import probe_removed
 from trtllm_install.receipts.store import read_receipt
+
+ADVISORIES: Final = "configs/advisories.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +54,27 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     if options.memory == "pin" and not (memory.pinned and memory.sound):
         wanted = pinned(host, options, receipt, facts)
         memory = memory_plan(wanted, facts)
-    findings = accepted(judge(facts, wanted.installation, memory), options.accept)
-    return Judged(wanted=wanted, facts=facts, findings=findings, receipt=receipt, memory=memory)
+    return Judged(
+        wanted=wanted,
+        facts=facts,
+        findings=judged_findings(wanted, facts, memory, options),
+        receipt=receipt,
+        memory=memory,
+    )
+
+
+def judged_findings(
+    wanted: Wanted, facts: Facts, memory: MemoryPlan, options: Options
+) -> tuple[Finding, ...]:
+    """Return every finding, with errors that the operator accepts made warnings."""
+    known = Known(advisories=shipped_advisories(), keys=wanted.keys)
+    return accepted(judge(facts, wanted.installation, memory, known), options.accept)
+
+
+@cache
+def shipped_advisories() -> tuple[Advisory, ...]:
+    """Return what is known to go wrong; a file that is ill-formed is a bug of ours."""
+    return parse_advisories(resources.read_text(ADVISORIES), ADVISORIES)
 
 
 def refuse_errors(judged: Judged) -> None:

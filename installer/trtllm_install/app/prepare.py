@@ -16,6 +16,7 @@ from trtllm_install.app.profiles import (
 from trtllm_install.config.combine import Choices, combine
 from trtllm_install.config.engine import (
     engine_config_problems,
+    engine_keys,
     engine_settings,
     override,
     with_pin,
@@ -46,6 +47,8 @@ class Wanted:
     engine: EngineChoice
     settings: dict[str, EngineSettings] = field(default_factory=dict)  # by instance
     pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by instance
+    # By instance: what the engine is given, its arguments with its YAML over them.
+    keys: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 def prepare(
@@ -85,15 +88,16 @@ def prepare(
         i.name: _source_of_arguments(host, options, site, name, i) for i in installation.instances
     }
     _refuse_what_the_engine_refuses(host, installation, configs, sources)
-    settings = {
-        i.name: _settings(host, i, configs, engine.contract) for i in installation.instances
-    }
+    given = {i.name: _given(host, i, configs, engine.contract) for i in installation.instances}
     return Wanted(
         installation=installation,
         engine_configs=configs,
         engine=engine,
-        settings=settings,
+        settings={
+            i.name: engine_settings(*given[i.name], i.backend) for i in installation.instances
+        },
         pins=pins,
+        keys={name: engine_keys(*text_and_arguments) for name, text_and_arguments in given.items()},
     )
 
 
@@ -125,13 +129,13 @@ def _pinned(installation: Installation, pins: Mapping[str, Mapping[str, float]])
     return replace(installation, instances=instances)
 
 
-def _settings(
+def _given(
     host: Host, instance: Instance, configs: dict[str, str], version: str
-) -> EngineSettings:
-    """What decides about the instance's memory, as the engine will read it."""
+) -> tuple[str | None, Mapping[str, object]]:
+    """The YAML and the arguments of an instance, as the engine will read them."""
     arguments = read_contract(version).parse_arguments(engine_argv(instance)[1:])
     text = _effective_config(host, instance, configs) if instance.reads_config else None
-    return engine_settings(text, arguments.values, instance.backend)
+    return text, arguments.values
 
 
 def _effective_config(host: Host, instance: Instance, configs: dict[str, str]) -> str | None:

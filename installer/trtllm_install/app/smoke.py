@@ -4,15 +4,13 @@ import sys
 from dataclasses import replace
 
 from trtllm_install.app.desired import desired_tree
-from trtllm_install.app.observe import Judged, refuse_errors
+from trtllm_install.app.observe import Judged, judged_findings, refuse_errors
 from trtllm_install.app.options import Options
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.gpus import used_gpus
-from trtllm_install.judge.judge import judge
 from trtllm_install.model import layout
 from trtllm_install.model.facts import Facts, Gpu, GpuFacts, SmokeFacts, Unknown
-from trtllm_install.model.findings import accepted
 from trtllm_install.model.tree import Plan
 from trtllm_install.probes.smoke import Sandbox, account_sandbox, probe_smoke, systemd_sandbox
 from trtllm_install.render.sandbox import Group, sandbox_of
@@ -31,7 +29,7 @@ def with_smoke(host: Host, judged: Judged, options: Options) -> Judged:
     if not idle:
         return judged
     facts = replace(judged.facts, smoke=_tried(host, judged, idle))
-    findings = accepted(judge(facts, wanted, judged.memory), options.accept)
+    findings = judged_findings(judged.wanted, facts, judged.memory, options)
     return replace(judged, facts=facts, findings=findings)
 
 

@@ -67,6 +67,8 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{finding.severity.value}: {finding.message}  [{finding.code}{accepted}]"
             if finding.remedy and finding.severity is not Severity.INFO:
                 yield f"  fix: {finding.remedy}"
+                yield from (f"      {line}" for line in finding.change.splitlines())
+            yield from (f"  see: {source}" for source in finding.sources)
 
 
 def change_value(change: Change) -> dict[str, object]:
@@ -111,6 +113,9 @@ def finding_values(findings: Sequence[Finding]) -> list[dict[str, object]]:
             "remedy": f.remedy,
             "muted_by": f.muted_by,
             "accepted": f.accepted,
+            "advisory": f.advisory or None,
+            "sources": list(f.sources),
+            "change": f.change or None,
         }
         for f in findings
     ]

@@ -90,6 +90,13 @@ def engine_settings(
     )
 
 
+def engine_keys(text: str | None, arguments: Mapping[str, object]) -> dict[str, object]:
+    """Return everything that an engine is given by name: its YAML over its arguments."""
+    value = parse_document(text, "").value if text else {}
+    own = value if isinstance(value, Mapping) else {}
+    return {**arguments, **{str(key): inner for key, inner in own.items()}}
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     """YAML keys, and arguments for those that are not there."""

@@ -76,6 +76,9 @@ class SiteInstanceShape(_Strict):
     free_gpu_memory_fraction: Fraction | None = None
     max_batch_size: Positive | None = None
     max_seq_len: Positive | None = None
+    engine: dict[Text, Any] = Field(
+        default={}, description="further keys of the engine's YAML; mappings are merged"
+    )
 
     def engine_overrides(self) -> dict[str, object]:
         """Return the engine YAML keys that this host changes."""
@@ -88,6 +91,12 @@ class SiteInstanceShape(_Strict):
             overrides["kv_cache_config"] = {
                 "free_gpu_memory_fraction": self.free_gpu_memory_fraction
             }
+        for key, value in self.engine.items():
+            inner = overrides.get(key)
+            if isinstance(inner, dict) and isinstance(value, dict):
+                overrides[key] = {**inner, **value}
+            else:
+                overrides[key] = value
         return overrides
 
 

@@ -1,9 +1,10 @@
 """Runs every check and silences what only follows from a deeper cause."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
+from trtllm_install.judge.advisories import check_advisories
 from trtllm_install.judge.driver import check_driver
 from trtllm_install.judge.gpu_health import (
     check_fabric,
@@ -29,6 +30,7 @@ from trtllm_install.judge.programs import (
 from trtllm_install.judge.removed import check_removed
 from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.weights import check_weights
+from trtllm_install.model.advisories import Advisory
 from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.facts import Facts, Unknown
 from trtllm_install.model.findings import Finding, found
@@ -38,18 +40,31 @@ from trtllm_install.model.memory import MemoryPlan
 Check = Callable[[Facts, Installation], Iterator[Finding]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What judging needs beside facts and wishes."""
+
+    advisories: tuple[Advisory, ...]
+    keys: Mapping[str, Mapping[str, object]]  # by instance: what the engine is given
+
+
 def judge(
-    facts: Facts, installation: Installation, memory: MemoryPlan | None = None
+    facts: Facts,
+    installation: Installation,
+    memory: MemoryPlan | None = None,
+    known: Known | None = None,
 ) -> tuple[Finding, ...]:
     """Return every finding, causes before consequences, the same for the same input.
 
     Never raises and never stops early. A consequence stays in the list with the code
     of its cause in ``muted_by``; ``blocking`` leaves it out. ``memory`` is the plan made
-    from the same facts; without one nothing is said about the fit.
+    from the same facts; without one nothing is said about the fit. Without ``known``,
+    no advisory is looked up.
     """
     rank = {code: n for n, code in enumerate(CATALOGUE)}
     seen = [f for check in CHECKS for f in check(facts, installation)]
     seen += check_memory_plan(memory) if memory else ()
+    seen += check_advisories(facts, installation, known.advisories, known.keys) if known else ()
     return _muted(sorted(seen, key=lambda f: rank[f.code]))
 
 

@@ -31,6 +31,9 @@ class Finding:
     depends_on: tuple[str, ...] = ()
     muted_by: str | None = None  # code of the cause that makes this one not worth a line
     accepted: bool = False  # an error that the operator demoted
+    advisory: str = ""  # id in configs/advisories.yaml, where the finding comes from there
+    sources: tuple[str, ...] = ()  # addresses where others tell of the same
+    change: str = ""  # lines for the site file that help
 
     @property
     def message(self) -> str:

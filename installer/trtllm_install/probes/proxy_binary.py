@@ -7,6 +7,7 @@ from typing import Final
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import HostError
 from trtllm_install.model.facts import ProxyBinary, Unknown
+from trtllm_install.probes.packages import package_version
 
 OPENRESTY: Final = ("/usr/local/openresty/nginx/sbin/nginx", "/usr/bin/openresty")
 MODULES: Final = {  # in load order: ngx_lua needs the development kit first
@@ -48,6 +49,7 @@ def _openresty(host: Host, path: str, version: str, build: str) -> ProxyBinary:
         version=version,
         lua_path=f"{lualib}/?.lua;;" if there else ";;",
         lua_cpath=f"{lualib}/?.so;;" if there else ";;",
+        package=package_version(host, path, "openresty"),
     )
 
 
@@ -74,6 +76,7 @@ def _nginx(host: Host, path: str, version: str, build: str) -> ProxyBinary:
         lua_path=f"{core}/?.lua;;" if core else ";;",
         lua_cpath=f"{cjson}/?.so;;" if cjson else ";;",
         missing=tuple(missing),
+        package=package_version(host, path, "nginx"),
     )
 
 

@@ -7,6 +7,7 @@ order; a test compares the two. Causes stand before what follows from them.
 from typing import Final
 
 from trtllm_install.model.catalogue import (
+    advisories,
     gpu,
     gpu_state,
     memory,
@@ -28,6 +29,7 @@ AREAS: Final[dict[str, dict[str, Kind]]] = {
     "network": network.KINDS,
     "programs": programs.KINDS,
     "system": system.KINDS,
+    "advisories": advisories.KINDS,
 }
 CATALOGUE: Final[dict[str, Kind]] = {c: k for kinds in AREAS.values() for c, k in kinds.items()}
 AREA_OF: Final[dict[str, str]] = {c: area for area, kinds in AREAS.items() for c in kinds}

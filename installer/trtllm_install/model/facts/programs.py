@@ -15,6 +15,7 @@ class ProxyBinary:
     lua_path: str = ""
     lua_cpath: str = ""
     missing: tuple[str, ...] = ()  # Debian packages that would supply what lacks
+    package: str = ""  # "1.22.1-9+deb12u1": version of the package it came in, if it came in one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,3 +12,4 @@ class SystemFacts:
     memory_available: int
     cuda_home: str | None  # folder with bin/nvcc or bin/ptxas
     open_mpi: str | None  # version; empty = a library without mpirun; None = none found
+    toolkit: str = ""  # version of the CUDA toolkit there, empty where none is stated
