@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fakes.fake_host import FakeHost, Node
@@ -84,8 +85,10 @@ class FakeSystemd:
     pids: dict[str, int] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     ends: dict[str, dict[str, object]] = field(default_factory=dict)  # how each ended last
+    begun: dict[str, dict[str, object]] = field(default_factory=dict)  # when, and with what
     served_generation: str = ""
     enabled: bool = False
+    shown: dict[str, dict[str, str]] = field(default_factory=dict)  # of a unit, as it was set
     _next_pid: int = 100
 
     def __post_init__(self) -> None:
@@ -121,6 +124,10 @@ class FakeSystemd:
         self.host.add_link(f"/proc/{pid}/fd/3", f"socket:[{pid}]")
         self._open_ports()
         fate = self.fates.get(name, Fate())
+        self.begun[name] = {
+            "started_at": self.host._time() / 1_000_000_000,  # by the clock that files have
+            "spec": sha256(self.host.read(layout.launch_spec(name)) or b"").hexdigest(),
+        }
         self._write(name, pid, "loading")
         self.host.add_file(f"{layout.instance_state(name)}/history.json", "{}", owner=layout.USER)
         if name == "proxy":
@@ -153,6 +160,7 @@ class FakeSystemd:
             "attempt": self.attempts.get(name, 1),
             "exit": self.ends.get(name),
             "load_seconds": None,
+            **self.begun[name],
         }
         self.host.add_file(layout.live_state(name), json.dumps(record))
 
@@ -176,6 +184,8 @@ class FakeSystemd:
         out = ""
         if verb == "is-active":
             out = "".join(f"{self._is_active(u)}\n" for u in units)
+        elif verb == "show":
+            out = "\n".join(self._show(u) for u in units)
         elif verb == "is-enabled":
             out = "enabled\n" if self.enabled else "disabled\n"
         elif verb in {"enable", "disable"}:
@@ -191,6 +201,24 @@ class FakeSystemd:
 
     def _is_active(self, unit: str) -> str:
         return "active" if _name(unit) in self.pids else "inactive"
+
+    def _show(self, unit: str) -> str:
+        """Return a block as ``systemctl show`` prints it, with what a test set on top."""
+        path, name = f"{layout.UNITS}/{unit}", _name(unit)
+        is_loaded, is_target = path in self.host.nodes, unit == layout.TARGET
+        runs = bool(self.pids) if is_target or name == "gpu-ready" else name in self.pids
+        shown = {
+            "Id": unit,
+            "LoadState": "loaded" if is_loaded else "not-found",
+            "FragmentPath": path if is_loaded else "",
+            "ActiveState": "active" if runs else "inactive",
+            "UnitFileState": "enabled" if is_target and self.enabled else "disabled",
+            "NeedDaemonReload": "no",
+            "DropInPaths": "",
+            "MainPID": str(self.pids.get(name, 0)),
+            **self.shown.get(unit, {}),
+        }
+        return "".join(f"{key}={value}\n" for key, value in shown.items())
 
     def _order(self, verb: str, unit: str) -> None:
         orders: dict[str, Callable[[str], None]] = {

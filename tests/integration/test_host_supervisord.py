@@ -88,6 +88,34 @@ def test_a_second_install_changes_nothing(host: roots.PlainRoot) -> None:
     assert [line for line in changed if not line.startswith("var/log/trtllm/")] == []
 
 
+def test_verify_names_what_an_operator_did(host: roots.PlainRoot) -> None:
+    assert drift(host) == set()
+    host.check(*SUPERVISORCTL, "stop", "nemotron", timeout=180)
+    host.check("chown", "nobody", "/etc/trtllm/proxy/routes.lua")
+    listen = "import socket, time; s = socket.create_server(('127.0.0.1', 8002)); time.sleep(300)"
+    begin = f'setsid /opt/trtllm/tool/bin/python -c "{listen}" > /dev/null 2>&1 & echo $!'
+    stranger = host.check("sh", "-c", begin).strip()
+    expected = {
+        ("drift", "nemotron", "active"),
+        ("drift", "/etc/trtllm/proxy/routes.lua", "owner"),
+        ("drift", "127.0.0.1:8002", "holder"),
+    }
+    await_true("three differences", lambda: drift(host) == expected, seconds=30)
+    host.check("kill", stranger)
+    ended = host.run("trtllm-install", "--profile", "multi", "--simulate", timeout=180)
+    assert ended.returncode == 0, ended.stderr
+    assert drift(host) == set()
+
+
+def drift(host: roots.PlainRoot) -> set[tuple[str, str, str]]:
+    ended = host.run("trtllm-install", "verify", "--output", "json")
+    document = json.loads(ended.stdout)
+    found = {(d["weight"], d["subject"], d["aspect"]) for d in document["drift"]}
+    differs = any(weight == "drift" for weight, _, _ in found)
+    assert ended.returncode == document["exit_code"] == (10 if differs else 0), document
+    return found
+
+
 def test_a_killed_backend_is_named_and_comes_back(host: roots.PlainRoot) -> None:
     qwen = engine_pid(host, "qwen")
     assert qwen

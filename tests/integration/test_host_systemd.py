@@ -93,13 +93,74 @@ def test_everything_runs_as_its_own_user(host: roots.BootedRoot) -> None:
 
 def test_a_second_install_changes_nothing(host: roots.BootedRoot) -> None:
     before, tree = running(host), manifest_of(host.tree)
+    untouched = inodes(host), reloaded(host)
     ended = host.bootstrap("--profile", "multi", "--simulate", "--output", "json")
     assert ended.returncode == 0, ended.stderr
     document = json.loads(ended.stdout)
     assert document["changed"] is False
     assert document["changes"] == []
     assert running(host) == before
+    assert (inodes(host), reloaded(host)) == untouched
     assert_same(tree, manifest_of(host.tree))
+
+
+def inodes(host: roots.BootedRoot) -> list[str]:
+    """Path, inode and both times of everything of ours that services do not write."""
+    ours = "/etc/trtllm /etc/systemd/system /etc/tmpfiles.d /opt/trtllm/engines"
+    ours += " /var/lib/trtllm/receipt.json /var/lib/trtllm/generations /var/log/trtllm-install"
+    return host.check("sh", "-c", f"find {ours} -printf '%p %i %T@ %C@\\n'").splitlines()
+
+
+def reloaded(host: roots.BootedRoot) -> str:
+    """When systemd read its units last."""
+    return host.check("systemctl", "show", "--property=UnitsLoadTimestampMonotonic")
+
+
+def test_verify_names_what_an_operator_did(host: roots.BootedRoot) -> None:
+    assert drift(host) == set()
+    spec, unit = "/etc/trtllm/instances/qwen.json", "/etc/systemd/system/trtllm-nemotron.service"
+    done = f"""
+    cp -a {spec} {unit} /root/
+    chmod 0666 {spec}
+    sed -i 's/"drain_s": 30/"drain_s": 31/' {spec}
+    echo '# edited' >> {unit}
+    mkdir {unit}.d && printf '[Service]\\nNice=1\\n' > {unit}.d/nice.conf
+    """
+    host.check("sh", "-ec", done)
+    assert drift(host) == {
+        ("drift", spec, "content"),
+        ("drift", spec, "mode"),
+        ("drift", "qwen", "launch spec"),
+        ("drift", unit, "content"),
+        ("drift", "nemotron", "input"),
+        ("drift", "trtllm-nemotron.service", "read"),
+    }
+    host.check("systemctl", "daemon-reload")
+    host.check("systemctl", "restart", "trtllm-nemotron", timeout=180)
+    assert {d for d in drift(host) if "nemotron" in d[1]} == {
+        ("drift", unit, "content"),
+        ("information", "trtllm-nemotron.service", "drop-in"),
+    }
+    host.check("sh", "-ec", f"cp -a /root/qwen.json {spec}; cp -a /root/*.service {unit}")
+    host.check("sh", "-ec", f"rm -r {unit}.d /root/*.json /root/*.service")
+    host.check("systemctl", "daemon-reload")
+    assert drift(host) == set()
+
+
+def test_verify_without_root_says_what_it_cannot_see(host: roots.BootedRoot) -> None:
+    asked = host.run("runuser", "-u", "nobody", "--", "trtllm-install", "verify")
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert "could not be seen" in asked.stdout
+    assert "\ndrift:" not in f"\n{asked.stdout}"
+
+
+def drift(host: roots.BootedRoot) -> set[tuple[str, str, str]]:
+    ended = host.run("trtllm-install", "verify", "--output", "json")
+    document = json.loads(ended.stdout)
+    found = {(d["weight"], d["subject"], d["aspect"]) for d in document["drift"]}
+    differs = any(weight == "drift" for weight, _, _ in found)
+    assert ended.returncode == document["exit_code"] == (10 if differs else 0), document
+    return found
 
 
 def test_restarting_one_model_leaves_the_others_alone(host: roots.BootedRoot) -> None:

@@ -46,6 +46,7 @@ from trtllm_install.cli.verbs.doctor_report import report_values
 from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.verbs.from_compose import compose_values
 from trtllm_install.cli.verbs.status import installation_values
+from trtllm_install.cli.verbs.verify import drift_values
 from trtllm_install.config import schemas
 from trtllm_install.config.engine import engine_config_problems
 from trtllm_install.config.from_compose import FromCompose
@@ -54,6 +55,7 @@ from trtllm_install.host.local import LocalHost
 from trtllm_install.model import errors, layout
 from trtllm_install.model.contract import parse_contract
 from trtllm_install.model.desired import Desired
+from trtllm_install.model.drift import ASPECTS, Drift
 from trtllm_install.model.engine import Engine
 from trtllm_install.model.errors import ExitCode, InstallError
 from trtllm_install.model.facts import SmokeFacts
@@ -386,6 +388,7 @@ BACKEND = Backend(name="qwen", state="healthy", serving=True, draining=False, in
 EXAMPLES = [json.loads(body) for body in fences(document("json-output.md"), "json")]
 _ONLY = {
     "plan": {"pending"},
+    "verify": {"generation", "drift"},
     "logs": {"log"},
     "status": {"installation"},
     "drain": {"backends"},
@@ -419,6 +422,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     part = sections(document("json-output.md"))
     change = Change(action=Action.CREATE, kind="file", path="/x", reason="new")
     live = Live(name="qwen", state="absent", status="not started")
+    drift = Drift(kind="file", subject="/x", aspect="missing", found="nothing")
     engine = Engine(version="1", path="/e", home="/h", origin="built", usable=True)
     memory = memory_values(planned())
     ((share,),) = [gpu["instances"] for gpu in memory["gpus"]]  # type: ignore[attr-defined]
@@ -427,6 +431,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "A finding": set(finding_values([found("gpu-lost", "GPU 0", what="x")])[0]),
         "A change": set(change_values([change])[0]),
         "A smoke test": set(smoke_values(SmokeFacts(gpus=(), outside=SmokeRun())) or {}),
+        "A difference": set(drift_values(drift)),
         "An instance": set(live_values([live])[0]),
         "An installation": set(installation_values(read_status(installed().host))),
         "A backend": set(backend_values([BACKEND])[0]),
@@ -470,6 +475,16 @@ def test_json_error_codes_are_the_ones_of_the_code() -> None:
     # Raised as it is only for Ctrl-C; a bug of ours has no class.
     published |= {"InstallError": ExitCode.INTERRUPTED, "InternalError": ExitCode.INTERNAL}
     assert said == {name: int(code) for name, code in published.items()}
+
+
+# drift.md --------------------------------------------------------------------
+
+
+def test_drift_table_has_every_kind_and_aspect() -> None:
+    text = (HOWTO / "drift.md").read_text(encoding="utf-8")
+    table = rows(sections(text)["What is compared"])
+    said = {code_of(r["Kind"]): tuple(re.findall(r"`([a-z -]+)`", r["Aspects"])) for r in table}
+    assert said == ASPECTS
 
 
 # every document --------------------------------------------------------------

@@ -142,7 +142,7 @@ def carry_out(
         reporter.phase("apply the plan")
         # While their units still have a name.
         order(supervisor, step.plan.stopping, reporter, transaction.announce)
-        _write(host, step, transaction)
+        _write(host, step, transaction, start=how.start)
         if not how.start:
             return Outcome()
         states = start_services(
@@ -159,11 +159,12 @@ def carry_out(
         return Outcome(services=states, proofs=tuple(prove(host, step.outline, reporter)))
 
 
-def _write(host: Host, step: Step, transaction: Transaction) -> None:
+def _write(host: Host, step: Step, transaction: Transaction, *, start: bool) -> None:
     """Files, then the record of them: whoever asks while services start finds a receipt."""
     tree = tree_digest(step.desired)
     number = step.outline.generation or next_number(host, step.receipt, tree)
-    new = replace(step.outline, generation=number, tree=tree)
+    started = start or (step.receipt is not None and step.receipt.started)
+    new = replace(step.outline, generation=number, tree=tree, started=started)
     receipt = made_receipt(new, step.desired, step.receipt, step.plan)
     for change in step.plan.changes:
         transaction.make(change)

@@ -14,7 +14,7 @@ from trtllm_install.app.services import (
 from trtllm_install.apply.byhand import command_for
 from trtllm_install.apply.changes import undo_change
 from trtllm_install.apply.entries import Opened
-from trtllm_install.apply.holder import is_same_boot, still_runs
+from trtllm_install.apply.holder import is_same_boot
 from trtllm_install.apply.journal import DamagedJournal, Journal
 from trtllm_install.apply.transaction import finish
 from trtllm_install.host.protocol import Host
@@ -95,27 +95,6 @@ def undo_what_was_cut_off(host: Host, reporter: Reporter) -> Undone | None:
     if undone:
         reporter.note(f"a run of {undone.verb} was cut off: {undone.text}")
     return undone
-
-
-def cut_off_note(host: Host) -> str:
-    """Say that another run is at work or was cut off, empty when neither; changes nothing."""
-    journal = Journal(host)
-    if not journal.is_there():
-        return ""
-    try:
-        opened = journal.read()
-    except DamagedJournal as damaged:
-        return (
-            f"a run was cut off, and its journal cannot be followed: {damaged}: {AGAIN} says more"
-        )
-    except HostError:  # the journal is root's
-        return "a run is at work or was cut off: `sudo trtllm-install status` knows which"
-    if opened is None or opened.final:
-        return ""
-    verb, process = opened.begin.verb, opened.begin.process
-    if still_runs(host, process):
-        return f"a run of {verb} is at work: pid {process.split()[0]}"
-    return f"a run of {verb} was cut off: `{AGAIN}` undoes it"
 
 
 def _finish(host: Host, opened: Opened | None) -> None:

@@ -12,6 +12,7 @@ VERBS = {
     "check": "say every reason why the models would not run here, change nothing",
     "plan": "show exactly what install would do, change nothing",
     "status": "show where each service is",
+    "verify": "show what differs from what was installed; exit 10 when something does",
     "wait": "wait until everything serves",
     "start": "start services",
     "stop": "stop services",
@@ -36,7 +37,8 @@ VERBS = {
 
 _EPILOG = """exit codes: 0 done, 2 usage or configuration, 3 preflight failed, 4 apply failed and
 undone, 5 not undone, 6 a health gate failed and undone, 7 lock held, 8 needs root,
-9 edits kept, 10 changes pending (plan --detailed-exitcode), 130 interrupted and undone"""
+9 edits kept, 10 changes pending (plan --detailed-exitcode) or drift (verify),
+130 interrupted and undone"""
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -35,3 +35,4 @@ class Receipt:
     services: Mapping[str, Fingerprint] = field(default_factory=dict)
     tree: str = ""  # hash of everything that was wanted; equal = the same generation
     pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by --pin-memory
+    started: bool = True  # False: written with --no-start, and nothing of it had ever run

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from trtllm_install.model.facts.units import UnitFacts
 from trtllm_install.model.tree import ServiceChange
 
 
@@ -20,6 +21,9 @@ class Supervisor(Protocol):
 
     def enabled(self) -> bool:
         """Tell whether what we wrote is in force: at boot, or by a daemon that is there."""
+
+    def describe(self, services: Sequence[str]) -> tuple[UnitFacts, ...]:
+        """Return each service, and what holds them together, in the supervisor's own words."""
 
     def activate(self) -> None:
         """Take note of new configuration, start all of it, also at boot from now on."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.facts.units import UnitFacts
 from trtllm_install.model.tree import ServiceAction, ServiceChange
 from trtllm_install.supervisors.systemd import refused
 
@@ -26,18 +27,29 @@ class Supervisord:
             return frozenset()
         if not self._host.is_root():  # the socket is root's, what the launchers write is not
             return frozenset(name for name in services if self._has_launcher(name))
-        # With no daemon behind the socket this prints no program, which is the answer.
-        words = {
-            fields[0]: fields[1]
-            for line in self._host.run([*_CTL, "status"]).stdout.splitlines()
-            if len(fields := line.split()) > 1
-        }
-        alive = {"RUNNING", "STARTING", "BACKOFF"}
-        return frozenset(name for name in services if words.get(name) in alive)
+        said = self._status()
+        return frozenset(name for name in services if said.get(name, ("", ""))[1] in _ALIVE)
 
     def enabled(self) -> bool:
         """See Supervisor.enabled."""
         return self._daemon_answers()
+
+    def describe(self, services: Sequence[str]) -> tuple[UnitFacts, ...]:
+        """See Supervisor.describe."""
+        if not self._host.is_root():
+            raise HostError(
+                "cannot ask supervisord: its socket is root's", hint="sudo trtllm-install verify"
+            )
+        answers = self._daemon_answers()
+        said = self._status() if answers else {}
+        daemon = UnitFacts(
+            name=self.name,
+            unit=self.name,
+            load="loaded",
+            active="active" if answers else "inactive",
+            runs=answers,
+        )
+        return (*(_described(name, said.get(name)) for name in services), daemon)
 
     def activate(self) -> None:
         """See Supervisor.activate."""
@@ -109,6 +121,12 @@ class Supervisord:
         """See Supervisor.log_command."""
         return ("tail", "-n", str(lines), "-F", f"{layout.LOGS}/{service}.log")
 
+    def _status(self) -> dict[str, list[str]]:
+        """Return the words of each program: name, state, "pid", number, ..."""
+        # With no daemon behind the socket this prints no program, which is the answer.
+        lines = self._host.run([*_CTL, "status"]).stdout.splitlines()
+        return {fields[0]: fields for line in lines if len(fields := line.split()) > 1}
+
     def _take_over(self, name: str) -> None:
         """Start ``name`` with its present configuration: drop the old group, add the new."""
         if self.running([name]):
@@ -157,5 +175,19 @@ class Supervisord:
             self._host.pause(0.05)
 
 
+def _described(name: str, said: Sequence[str] | None) -> UnitFacts:
+    state = said[1] if said else "absent"
+    pid = said[3].rstrip(",") if said and said[2:3] == ["pid"] and len(said) > 3 else ""  # noqa: PLR2004 (words of a line)
+    return UnitFacts(
+        name=name,
+        unit=name,
+        load="loaded" if said else "not-found",
+        active=state.lower(),
+        runs=state in _ALIVE,
+        pid=int(pid) if pid.isdecimal() else None,
+    )
+
+
+_ALIVE = {"RUNNING", "STARTING", "BACKOFF"}
 _LIMITS = ("prlimit", "--memlock=unlimited", "--stack=67108864", "--core=0", "--nofile=65536")
 _CTL = (f"{layout.TOOL}/bin/supervisorctl", "-c", layout.SUPERVISORD_CONF)

@@ -1,14 +1,20 @@
 """systemd behind the supervisor protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trtllm_install.host.protocol import Completed, Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.facts.units import UnitFacts
 from trtllm_install.model.tree import ServiceAction, ServiceChange
 
 # A stop may wait for running streams and then for the tree to end.
 _STOP_S = 200.0
+_ALIVE = {"active", "activating", "reloading"}
+_PROPERTIES = (
+    *("Id", "LoadState", "FragmentPath", "ActiveState", "UnitFileState"),
+    *("NeedDaemonReload", "DropInPaths", "MainPID"),
+)
 
 
 class Systemd:
@@ -26,13 +32,25 @@ class Systemd:
         units = [layout.unit(name) for name in services]
         # One call for all: "is-active" prints one word a line, in the order asked.
         words = self._host.run(["systemctl", "is-active", *units]).stdout.split()
-        alive = {"active", "activating", "reloading"}
-        return frozenset(name for name, word in zip(services, words, strict=False) if word in alive)
+        said = zip(services, words, strict=False)
+        return frozenset(name for name, word in said if word in _ALIVE)
 
     def enabled(self) -> bool:
         """See Supervisor.enabled."""
         asked = self._host.run(["systemctl", "is-enabled", layout.TARGET])
         return asked.stdout.strip() == "enabled"
+
+    def describe(self, services: Sequence[str]) -> tuple[UnitFacts, ...]:
+        """See Supervisor.describe."""
+        names = {layout.unit(name): name for name in (*services, "gpu-ready")}
+        names[layout.TARGET] = layout.TARGET
+        asked = ["systemctl", "show", f"--property={','.join(_PROPERTIES)}", *names]
+        ended = self._host.run(asked)
+        if ended.code != 0:
+            raise refused(ended, hint=f"systemctl status {layout.TARGET}")
+        blocks = (block for block in ended.stdout.split("\n\n") if block.strip())
+        shown = (dict(line.split("=", 1) for line in b.splitlines() if "=" in line) for b in blocks)
+        return tuple(_described(names[s["Id"]], s) for s in shown if s.get("Id") in names)
 
     def activate(self) -> None:
         """See Supervisor.activate."""
@@ -101,6 +119,23 @@ class Systemd:
         ended = self._host.run(argv, timeout=timeout)
         if ended.code != 0:
             raise refused(ended, hint=f"systemctl status {layout.TARGET}")
+
+
+def _described(name: str, shown: Mapping[str, str]) -> UnitFacts:
+    pid = shown.get("MainPID", "")
+    return UnitFacts(
+        name=name,
+        unit=shown["Id"],
+        load=shown.get("LoadState", ""),
+        path=shown.get("FragmentPath", ""),
+        active=shown.get("ActiveState", ""),
+        runs=shown.get("ActiveState") in _ALIVE,
+        # The others are wanted by the target, and start with it.
+        enabled=shown.get("UnitFileState", "") if name == layout.TARGET else "",
+        needs_reread=shown.get("NeedDaemonReload") == "yes",
+        drop_ins=tuple(shown.get("DropInPaths", "").split()),
+        pid=int(pid) if pid.isdecimal() and pid != "0" else None,
+    )
 
 
 def refused(ended: Completed, *, hint: str) -> HostError:

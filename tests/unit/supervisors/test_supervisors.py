@@ -105,6 +105,53 @@ def test_names_are_those_of_the_command_line(make: Make) -> None:
     assert make(FakeHost()).name == make.__name__.lower()  # type: ignore[attr-defined]
 
 
+SHOWN = """\
+Id=trtllm-qwen.service
+MainPID=7
+LoadState=loaded
+ActiveState=activating
+FragmentPath=/etc/systemd/system/trtllm-qwen.service
+DropInPaths=/etc/systemd/system/trtllm-qwen.service.d/a.conf
+UnitFileState=disabled
+NeedDaemonReload=yes
+
+Id=trtllm.target
+LoadState=loaded
+ActiveState=inactive
+UnitFileState=enabled
+"""
+
+
+@BOTH
+def test_describe_tells_what_runs_and_with_which_launcher(make: Make) -> None:
+    machine = host(qwen="STARTING")
+    machine.answer_command(["systemctl", "show"], SHOWN)
+    qwen = next(unit for unit in make(machine).describe(["qwen"]) if unit.name == "qwen")
+    assert (qwen.load, qwen.runs, qwen.pid) == ("loaded", True, 7)
+
+
+def test_systemd_describes_what_a_unit_is_made_of_and_the_target() -> None:
+    machine = host()
+    machine.answer_command(["systemctl", "show"], SHOWN)
+    qwen, target = Systemd(machine).describe(["qwen"])
+    assert qwen.path == "/etc/systemd/system/trtllm-qwen.service"
+    assert qwen.drop_ins == ("/etc/systemd/system/trtllm-qwen.service.d/a.conf",)
+    assert (qwen.needs_reread, qwen.enabled) == (True, "")
+    assert (target.unit, target.enabled, target.runs, target.pid) == (
+        layout.TARGET,
+        "enabled",
+        False,
+        None,
+    )
+
+
+def test_supervisord_without_its_daemon_has_no_program() -> None:
+    machine = host(qwen="RUNNING")
+    machine.answer_command([*CTL, "pid"], code=1)
+    qwen, daemon = Supervisord(machine).describe(["qwen"])
+    assert (qwen.load, qwen.runs, daemon.runs) == ("not-found", False, False)
+
+
 # systemd ---------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("action", "expected"),

@@ -2,10 +2,10 @@
 
 import argparse
 
+from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.observe import Judged, look_at
 from trtllm_install.app.options import Options
 from trtllm_install.app.smoke import smoke_sentence, with_smoke
-from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import (
     counted,

@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from trtllm_install.app.converge import plan_step
+from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.observe import look_at
 from trtllm_install.app.services import supervisor_called
-from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.memory_view import memory_lines, memory_values
 from trtllm_install.cli.present import (

@@ -2,8 +2,8 @@
 
 import argparse
 
+from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.operate import Status, read_status
-from trtllm_install.app.undo import cut_off_note
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import live_values, try_it
 from trtllm_install.cli.wiring import HOST
