@@ -26,6 +26,7 @@ from trtllm_install.app.desired import desired_tree
 from trtllm_install.app.install import install
 from trtllm_install.app.operate import read_status
 from trtllm_install.app.options import Options
+from trtllm_install.app.overview import GpuUse
 from trtllm_install.app.prepare import prepare
 from trtllm_install.app.reporter import Live
 from trtllm_install.apply.journal import Journal
@@ -42,6 +43,7 @@ from trtllm_install.cli.present import (
     smoke_values,
 )
 from trtllm_install.cli.runlog import RunLog
+from trtllm_install.cli.status_view import gpu_values
 from trtllm_install.cli.verbs.doctor_report import report_values
 from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.verbs.from_compose import compose_values
@@ -390,7 +392,7 @@ _ONLY = {
     "plan": {"pending"},
     "verify": {"generation", "drift"},
     "logs": {"log"},
-    "status": {"installation"},
+    "status": {"installation", "backends", "gpus", "unknown"},
     "drain": {"backends"},
     "undrain": {"backends"},
     "rollback": {"generations"},
@@ -437,6 +439,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "A backend": set(backend_values([BACKEND])[0]),
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
+        "A GPU": set(gpu_values([GpuUse(index=0, name="x", total=None, free=None)])[0]),
         "A report": set(report_values("/r.tar.gz", b"x", ())),
         "A compose file": set(compose_values("/c.yml", FromCompose())),
         "The memory plan": set(memory) | set(share),

@@ -94,6 +94,10 @@ def _start(verb: Verb) -> None:
     verb.add_argument("--no-wait", action="store_true", help="do not wait for health")
 
 
+def _status(verb: Verb) -> None:
+    verb.add_argument("--watch", action="store_true", help="redraw it every second until Ctrl-C")
+
+
 def _logs(verb: Verb) -> None:
     verb.add_argument("service", metavar="SERVICE")
     verb.add_argument("-n", "--lines", type=int, default=50)
@@ -131,6 +135,7 @@ _ADD: dict[str, Callable[[Verb], None]] = {
     "start": _start,
     "stop": _services,
     "restart": _start,
+    "status": _status,
     "logs": _logs,
     "doctor report": _doctor_report,
     "rollback": _rollback,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from trtllm_install.host.protocol import Host
@@ -48,17 +49,23 @@ def belonging(host: Host, pid: int, recorded: frozenset[int]) -> Belonging:
         return "running"
     own = (layout.SUPERVISORD_CONF, layout.supervise())
     stray = f"{SUPERVISED_MARK}={layout.RUN}/" in text_of(host, pid, "environ")
-    for _ in range(_ANCESTORS):
-        if any(a in own or a.startswith(layout.PROXY + "/") for a in argv_of(host, pid)):
+    for above in lineage(host, pid):
+        if any(a in own or a.startswith(layout.PROXY + "/") for a in argv_of(host, above)):
             return "running"
-        stray |= pid in recorded
+        stray |= above in recorded
+    return "left-over" if stray else "other"
+
+
+def lineage(host: Host, pid: int) -> Iterator[int]:
+    """Yield a process, its parent and so on, without process 1."""
+    for _ in range(_ANCESTORS):
+        yield pid
         # pid (comm) state ppid …: the name may hold blanks and brackets
         match text_of(host, pid, "stat").rpartition(")")[2].split():
             case [_, parent, *_] if parent.isdecimal() and int(parent) > 1:
                 pid = int(parent)
             case _:
-                break
-    return "left-over" if stray else "other"
+                return
 
 
 def unit_of(host: Host, pid: int) -> str:

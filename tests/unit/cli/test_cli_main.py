@@ -260,7 +260,7 @@ def test_status_is_6_when_something_does_not_serve(line: CommandLine) -> None:
     line.systemd.end("qwen")
     ran = line.run("status")
     assert ran.code == 6
-    assert "qwen        absent" in ran.out
+    assert "qwen      absent" in ran.out
     assert "curl" not in ran.out
 
 

@@ -3,36 +3,59 @@
 import argparse
 
 from trtllm_install.app.cut_off import cut_off_note
-from trtllm_install.app.operate import Status, read_status
+from trtllm_install.app.operate import Status
+from trtllm_install.app.overview import read_overview
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import live_values, try_it
+from trtllm_install.cli.status_view import (
+    gpu_lines,
+    gpu_values,
+    head_line,
+    now,
+    rows_of,
+    table_lines,
+)
+from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.wiring import HOST
-from trtllm_install.model.errors import ExitCode
-from trtllm_install.model.states import SERVING
+from trtllm_install.model.errors import ConfigError, ExitCode
 
 
-def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:  # noqa: ARG001 (one shape)
+def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show where each service is; 6 when one does not serve."""
+    if arguments.watch:
+        return _watch(envelope)
     if note := cut_off_note(HOST):
         envelope.note(note)
-    status = read_status(HOST)
-    receipt = status.receipt
-    serving = all(live.state in SERVING for live in status.services)
-    envelope.add({"profile": receipt.profile, "instances": live_values(status.services)})
+    overview = read_overview(HOST)
+    status = overview.status
+    envelope.add({"profile": status.receipt.profile, "instances": live_values(status.services)})
     envelope.add({"installation": installation_values(status)})
-    simulated = ", simulated engine" if receipt.simulate else ""
-    envelope.say(
-        f"profile {receipt.profile} under {receipt.supervisor}{simulated}, "
-        f"generation {receipt.generation}, {receipt.endpoint}"
-    )
-    for live in status.services:
-        port = f":{live.port}" if live.port else ""
-        envelope.say(f"  {live.name:<12}{live.state:<11}{port:<7}{live.status}")
-    if serving:
+    envelope.add({"backends": backend_values(tuple(overview.backends.values()))})
+    envelope.add({"gpus": gpu_values(overview.gpus), "unknown": list(overview.unknown)})
+    envelope.say(head_line(overview))
+    envelope.say()
+    for line, _ in table_lines(rows_of(overview, now())):
+        envelope.say(line)
+    for line in gpu_lines(overview):
+        envelope.say(line)
+    for line in overview.unknown:
+        envelope.say(f"unknown: {line}")
+    if overview.serving:
         envelope.say()
-        for line in try_it(receipt.endpoint, receipt.models):
+        for line in try_it(status.receipt.endpoint, status.receipt.models):
             envelope.say(line)
-    return ExitCode.DONE if serving else ExitCode.GATE_FAILED
+    return ExitCode.DONE if overview.serving else ExitCode.GATE_FAILED
+
+
+def _watch(envelope: Envelope) -> ExitCode:
+    if envelope.output != "text":
+        raise ConfigError(
+            "cannot watch in JSON: it has no end", hint="leave out --output, or --watch"
+        )
+    from trtllm_install.cli.status_screen import watch_status  # noqa: PLC0415 (rich is 60 ms)
+
+    watch_status(HOST)
+    return ExitCode.DONE
 
 
 def installation_values(status: Status) -> dict[str, object]:
