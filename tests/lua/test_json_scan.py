@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lua import lua_runner
-
-Verdict = tuple[str, bytes | None]
+from lua import lua_runner, strange_bodies
+from lua.strange_bodies import agree, verdict_of_python
 
 DEEPEST = 900
 
@@ -19,31 +18,6 @@ DEEPEST = 900
 def start_runner() -> Iterator[lua_runner.Runner]:
     with lua_runner.running() as runner:
         yield runner
-
-
-def verdict_of_python(body: bytes) -> Verdict:
-    """Return what the scanner has to say, had it decoded the body."""
-    if not json.detect_encoding(body).startswith("utf-8"):
-        return "invalid", None  # the one deliberate difference: UTF-16 and UTF-32
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return "invalid", None
-    if not isinstance(value, dict):
-        return "not_object", None
-    if "model" not in value:
-        return "missing", None
-    if not isinstance(value["model"], str):
-        return "other", None
-    return "string", value["model"].encode("utf-8", "surrogatepass")
-
-
-def agree(body: bytes, found: Verdict) -> bool:
-    expected = verdict_of_python(body)
-    starts_object = body.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\n\r")[:1] == b"{"
-    if not starts_object:  # then nobody looks whether the rest is JSON: it is refused anyway
-        return found[0] in {"not_object", "invalid"} and expected[0] in {"not_object", "invalid"}
-    return found == expected
 
 
 CASES = [
@@ -343,3 +317,12 @@ def test_long_bodies_of_every_kind_of_text_are_read_right(runner: lua_runner.Run
         bodies.append(bytes(body))
     for body, found in zip(bodies, runner.scan(bodies), strict=True):
         assert agree(body, found), found
+
+
+def test_many_random_and_mutated_bodies_are_read_as_json_loads_reads_them(
+    runner: lua_runner.Runner,
+) -> None:
+    """A sample of what benchmarks/scanner.py tries a million of."""
+    bodies = list(strange_bodies.bodies(seed=20261128, count=6000))
+    for body, found in zip(bodies, runner.scan(bodies), strict=True):
+        assert agree(body, found), (body, found, verdict_of_python(body))

@@ -56,10 +56,10 @@ end
 local SPACE = " \t\n\r"
 local HEX = "0123456789abcdefABCDEF"
 
--- The plain insides of strings come first: state < PLAIN asks for them.
-local TEXTS = { "top.value", "object.value", "list.value", "top.key", "object.key" }
-for _, where in ipairs(TEXTS) do
-    state(where .. ".text")
+-- The plain insides of values come first: state < PLAIN asks for them. Keys are short,
+-- and read byte by byte.
+for _, where in ipairs { "top", "object", "list" } do
+    state(where .. ".value.text")
 end
 M.PLAIN = count * 256
 
