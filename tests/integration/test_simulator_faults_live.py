@@ -1,10 +1,13 @@
 """Every fault of the simulated engine, shown by a process that has it."""
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import signal
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,6 +98,78 @@ def test_slow_tokens_come_one_by_one(tmp_path: Path) -> None:
         assert first.count(b"data: ") == 1  # the role; the first word is still to come
         assert answer.read1().count(b"data: ") == 1
         connection.close()
+
+
+def test_a_long_prefill_is_silence_with_work_going_on(tmp_path: Path) -> None:
+    with simulated_engine(tmp_path, faults="load_seconds=0,prefill_seconds=1") as engine:
+        worker = engine.state()["worker_pid"]
+        before = cpu_seconds(worker)
+        connection = engine.connect()
+        connection.request("POST", "/v1/chat/completions", json.dumps(CHAT))
+        assert not _generates(engine), "a probe waits behind it"
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert 0.05 < cpu_seconds(worker) - before < 0.9
+        assert _generates(engine)
+
+
+def test_a_spin_is_a_hang_that_works(tmp_path: Path) -> None:
+    with simulated_engine(tmp_path) as engine:
+        engine.switch(spin=True)
+        worker = engine.state()["worker_pid"]
+        before = cpu_seconds(worker)
+        assert not _generates(engine)
+        wait_for(lambda: cpu_seconds(worker) - before > 0.1)
+        assert engine.ask("GET", "/health")[0] == 200
+        engine.switch(spin=False)
+        assert _generates(engine)
+
+
+def cpu_seconds(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def test_sigterm_can_mean_nothing(tmp_path: Path) -> None:
+    for faults in ("load_seconds=60,ignore_term", "load_seconds=0,ignore_term"):
+        with simulated_engine(tmp_path, faults=faults, wait="=0" in faults) as engine:
+            wait_for(lambda: children_of(engine.process.pid))
+            engine.process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                engine.process.wait(0.3)
+
+
+def test_a_daemon_in_its_own_session_holds_the_port(tmp_path: Path) -> None:
+    with simulated_engine(tmp_path, faults="load_seconds=0,daemon") as engine:
+        (daemon,) = named("sim-orted", str(engine.port))
+        engine.process.kill()
+        engine.process.wait()
+        try:
+            assert is_alive(daemon)
+            assert os.getsid(daemon) != os.getsid(0)
+            with socket.socket() as sock, pytest.raises(OSError, match="in use"):
+                sock.bind(("127.0.0.1", engine.port))
+        finally:
+            os.kill(daemon, signal.SIGKILL)
+
+
+def named(comm: str, argument: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            words = path.with_name("cmdline").read_text().split("\0")
+            if path.read_text().strip() == comm and argument in words:
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_zombies_and_a_flood_of_lines_do_not_stop_it(tmp_path: Path) -> None:
+    with simulated_engine(tmp_path) as engine:
+        engine.switch(zombies=5, log_flood=20)
+        wait_for(lambda: len(children_of(engine.process.pid)) == 6)
+        wait_for(lambda: "the same warning again" in engine.log)
+        assert _generates(engine)
+        engine.switch(log_flood=0)
+        assert engine.ask("POST", "/simulated/faults", {"zombies": None})[0] == 400
 
 
 def test_a_hang_leaves_health_at_200_and_ends_when_switched_off(tmp_path: Path) -> None:

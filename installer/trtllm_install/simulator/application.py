@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from trtllm_install.simulator import inputs, replies
+from trtllm_install.simulator.company import Flood
 from trtllm_install.simulator.engine import Engine
 from trtllm_install.simulator.faults import AT_START, FaultError, Faults
 from trtllm_install.simulator.generation import Generation, Job
@@ -37,9 +38,10 @@ class Settings:
 class Application:
     """Finds the route of a request and answers it."""
 
-    def __init__(self, settings: Settings, engine: Engine, faults: Faults) -> None:
+    def __init__(self, settings: Settings, engine: Engine, faults: Faults, flood: Flood) -> None:
         self._settings = settings
-        self._engine = engine
+        self._flood = flood
+        self.engine = engine
         self.faults = faults
         self._created = int(time.time())
         self._generation = Generation(settings.name, settings.reasoning_parser, engine)
@@ -133,7 +135,7 @@ class Application:
             "# HELP trtllm_request_success_total Requests answered (simulated)\n"
             "# TYPE trtllm_request_success_total counter\n"
             'trtllm_request_success_total{model_name="undefined"} '
-            f"{self._engine.finished}\n"
+            f"{self.engine.finished}\n"
         )
         await connection.send(200, text.encode(), kind="text/plain; version=0.0.4")
 
@@ -155,8 +157,8 @@ class Application:
         if self._settings.iteration_stats:
             self._stats.append(
                 {
-                    "iter": self._engine.finished,
-                    "numActiveRequests": self._engine.running,
+                    "iter": self.engine.finished,
+                    "numActiveRequests": self.engine.running,
                     "numNewActiveRequests": 1,
                     "numGenTokens": job.usage.completion,
                     "simulated": True,
@@ -246,16 +248,17 @@ class Application:
         say(f"faults are now {self.faults.document()}")
         if self.faults.exit_code is not None:
             os._exit(self.faults.exit_code)
-        self._engine.tell_faults(self.faults)
+        self._flood.follow(self.faults, wanted)
+        self.engine.tell_faults(self.faults)
         await connection.send_json(200, self.faults.document())
 
     async def _state(self, _: Request, connection: Connection) -> None:
         document = {
             "simulated": True,
             "pid": os.getpid(),
-            "worker_pid": self._engine.worker_pid,
-            "running": self._engine.running,
-            "finished": self._engine.finished,
-            "aborted": self._engine.aborted,
+            "worker_pid": self.engine.worker_pid,
+            "running": self.engine.running,
+            "finished": self.engine.finished,
+            "aborted": self.engine.aborted,
         }
         await connection.send_json(200, document)

@@ -27,10 +27,16 @@ class Faults:
     load_seconds: float = 1.0  # from start to listening, beside what the reading takes
     stall_at: int | None = None  # percent of the weights at which the load stops for ever
     oom: bool = False  # the weights load, then the KV cache finds no memory: exit 1
+    ignore_term: bool = False  # SIGTERM means nothing; only SIGKILL ends the server
+    daemon: bool = False  # a process in a session of its own holds the port, also after the end
 
     token_seconds: float = 0.002  # between two tokens
     generation_fails: bool = False  # 400 to clients, 500 at /health_generate
+    prefill_seconds: float = 0.0  # silence with work going on before each answer, one at a time
     hang: bool = False  # nothing is generated any more; /health stays 200
+    spin: bool = False  # the same, and a thread works for nothing
+    log_flood: float = 0.0  # MB of lines a second
+    zombies: int = 0  # so many children end and are never waited for
     always_503: bool = False  # every route of the engine answers 503
     crash_after_events: int | None = None  # the process aborts after so many events of a stream
     cut_after_events: int | None = None  # the stream breaks off; the process lives on
@@ -48,14 +54,16 @@ class Faults:
         return dataclasses.asdict(self)
 
 
-AT_START = frozenset({"load_seconds", "stall_at", "oom"})
+AT_START = frozenset({"load_seconds", "stall_at", "oom", "ignore_term", "daemon"})
 _LIMITS: Mapping[str, tuple[int, int]] = {
     "stall_at": (0, 100),
     "crash_after_events": (1, 1_000_000),
     "cut_after_events": (1, 1_000_000),
     "exit_code": (0, 255),
+    "zombies": (0, 1000),
 }
-_SECONDS = frozenset({"load_seconds", "token_seconds"})
+_OPTIONAL = frozenset(_LIMITS) - {"zombies"}
+_AMOUNTS = frozenset({"load_seconds", "token_seconds", "prefill_seconds", "log_flood"})
 _NAMES = tuple(field.name for field in dataclasses.fields(Faults))
 
 
@@ -80,8 +88,8 @@ def _fit(key: str, value: object) -> object:
         close = difflib.get_close_matches(key, _NAMES, n=1)
         known = f"did you mean {close[0]}" if close else f"known are {', '.join(_NAMES)}"
         raise FaultError(f"unknown fault {key!r}: {known}")
-    if key in _SECONDS:
-        return _seconds(key, value)
+    if key in _AMOUNTS:
+        return _amount(key, value)
     if key in _LIMITS:
         return _count(key, value)
     if isinstance(value, str):
@@ -91,18 +99,19 @@ def _fit(key: str, value: object) -> object:
     return value
 
 
-def _seconds(key: str, value: object) -> float:
+def _amount(key: str, value: object) -> float:
     try:
         seconds = float(value) if isinstance(value, (int, float, str)) else -1.0
     except ValueError:
         seconds = -1.0
     if isinstance(value, bool) or not 0 <= seconds < float("inf"):
-        raise FaultError(f"{key} must be seconds, 0 or more, found {value!r}")
+        unit = "MB/s" if key == "log_flood" else "seconds"
+        raise FaultError(f"{key} must be {unit}, 0 or more, found {value!r}")
     return seconds
 
 
 def _count(key: str, value: object) -> int | None:
-    if value is None or value in ("none", "null"):
+    if key in _OPTIONAL and (value is None or value in ("none", "null")):
         return None
     low, high = _LIMITS[key]
     number = int(value) if isinstance(value, (int, str)) and str(value).isdecimal() else low - 1

@@ -13,6 +13,7 @@ from trtllm_install.model.contract import Contract, parse_contract
 from trtllm_install.model.contract_arguments import ArgumentsRefusedError, ParsedArguments
 from trtllm_install.simulator import usage
 from trtllm_install.simulator.checkpoint import LoadError
+from trtllm_install.simulator.company import Flood, start_daemon
 from trtllm_install.simulator.faults import VARIABLE, FaultError, Faults, parse_faults
 from trtllm_install.simulator.journal import say, say_last_words
 
@@ -111,7 +112,13 @@ def _load_and_serve(
 ) -> int:
     from trtllm_install.simulator.worker import start_worker  # noqa: PLC0415 (see _serve)
 
+    if faults.ignore_term:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if faults.daemon:
+        start_daemon(bound)
+    flood = Flood()
     pid, link = start_worker(arguments.model, faults, close=[bound])
+    flood.set_rate(faults.log_flood)
     # The worker is forked before asyncio is there: it stays small.
     from trtllm_install.simulator.application import Settings  # noqa: PLC0415
     from trtllm_install.simulator.engine import await_load  # noqa: PLC0415
@@ -127,7 +134,7 @@ def _load_and_serve(
         prometheus=bool(config.get("return_perf_metrics")),
         store_responses=os.environ.get("TRTLLM_RESPONSES_API_DISABLE_STORE") != "1",
     )
-    end = serve_until_signal(settings, faults, bound=bound, link=link, worker_pid=pid)
+    end = serve_until_signal(settings, faults, flood, bound=bound, link=link, worker_pid=pid)
     link.close()
     if not end.orphan:
         os.waitpid(pid, 0)

@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from trtllm_install.simulator.application import Application, Settings
+from trtllm_install.simulator.company import Flood, start_zombies
 from trtllm_install.simulator.engine import Engine
 from trtllm_install.simulator.faults import Faults
 from trtllm_install.simulator.journal import say
@@ -23,6 +24,7 @@ class End:
 def serve_until_signal(
     settings: Settings,
     faults: Faults,
+    flood: Flood,
     *,
     bound: socket.socket,
     link: socket.socket,
@@ -34,22 +36,24 @@ def serve_until_signal(
     worker that hangs or is dead only SIGKILL ends this process, as with the real one. A second
     SIGINT waits for neither.
     """
-    return asyncio.run(_serve(settings, faults, bound, link, worker_pid))
+    application = Application(settings, Engine(worker_pid), faults, flood)
+    return asyncio.run(_serve(application, settings.name, bound, link))
 
 
 async def _serve(
-    settings: Settings, faults: Faults, bound: socket.socket, link: socket.socket, worker_pid: int
+    application: Application, name: str, bound: socket.socket, link: socket.socket
 ) -> End:
     loop = asyncio.get_running_loop()
+    engine, faults = application.engine, application.faults
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGINT,) if faults.ignore_term else (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
-    _, engine = await loop.create_connection(lambda: Engine(worker_pid), sock=link)
-    application = Application(settings, engine, faults)
+    await loop.create_connection(lambda: engine, sock=link)
+    start_zombies(faults.zombies)
     server = Server(application.answer)
     await server.listen(bound)
     host, port = bound.getsockname()[:2]
-    say(f"serving {settings.name} on {host}:{port}, worker is process {worker_pid}")
+    say(f"serving {name} on {host}:{port}, worker is process {engine.worker_pid}")
     stopped_by = await signals.get()
     say(f"stopping on {stopped_by.name}: waiting for {engine.running} running requests")
     drained = loop.create_task(server.drain())
