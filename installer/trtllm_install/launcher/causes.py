@@ -34,20 +34,23 @@ class Cause:
 
 
 # The first row that matches decides: a cause comes before its consequences. The texts are
-# those of click, pydantic, Python, PyTorch, CUDA, TensorRT-LLM, Open MPI and nginx.
+# those of click, pydantic, Python, PyTorch, CUDA, NCCL, TensorRT-LLM, Open MPI and nginx; lines
+# from public threads are in tests/fakes/engine_logs.py, each with its source.
 CAUSES = (
     Cause(
         exits.TEMPORARY,
         "the port is taken",
         r"failed to bind socket to",
         r"bind\(\) to \S+ failed \(98:",
-        r"^oserror: \[errno 98\]",
+        r"\[errno 98\]",
+        r"zmqerror: address already in use",
     ),
     Cause(
         exits.REBOOT,
         "the GPU is lost",
         r"gpu has fallen off the bus",
         r"gpu is lost",
+        r"error_gpu_is_lost",
         hint="reboot the host",
     ),
     Cause(
@@ -72,6 +75,7 @@ CAUSES = (
         r"\boutofmemoryerror",
         r"cuda_error_out_of_memory",
         r"cuda runtime error in .*: out of memory",
+        r"error code 2: outofmemory",
         r"std::bad_alloc",
         r"cannot allocate memory",
         r"^memoryerror",
@@ -85,6 +89,7 @@ CAUSES = (
         r"\boutofmemoryerror",
         r"cuda_error_out_of_memory",
         r"cuda runtime error in .*: out of memory",
+        r"error code 2: outofmemory",
         r"std::bad_alloc",
         r"^memoryerror",
         phase=SERVING,
@@ -111,14 +116,24 @@ CAUSES = (
         exits.CONFIGURATION,
         "this GPU or this engine cannot run the model",
         r"fp4 gemm not supported before blackwell",
+        r"arch unsupported for cutlass",
+        r"gemm only supports? (hopper|blackwell)",
         r"no kernel image is available",
         r"only supports parallelization via world_size",
         r"unknown architecture",
         r"unsupported (model )?architecture",
-        r"cuda driver version is insufficient",
-        r"unsupported display driver",
+        r"model architecture \S+ is not supported",
         phase=LOADING,
         hint="run `trtllm-install check`",
+    ),
+    Cause(
+        exits.CONFIGURATION,
+        "the driver is too old for the engine's CUDA",
+        r"cuda driver version is insufficient",
+        r"unsupported display driver",
+        r"forward compatibility was attempted on non supported",
+        phase=LOADING,
+        hint="run `trtllm-install check`, which says the driver that is needed",
     ),
     Cause(
         exits.PERMISSION,
@@ -151,8 +166,20 @@ CAUSES = (
         exits.CONFIGURATION,
         "the worker process cannot be started",
         r"unable to start a daemon on the local node",
+        r"mca parameter \"plm_rsh_agent\" was set to a path",
+        r"unable to reliably start one or more daemons",
         phase=LOADING,
         hint="set OMPI_MCA_plm=isolated in the service's environment",
+    ),
+    Cause(
+        exits.CONFIGURATION,
+        "MPI cannot start the worker process",
+        r"mpi_err_spawn",
+        r"mpi\.exception: mpi_err_unknown",
+        r"all nodes which are allocated for this job are already filled",
+        phase=LOADING,
+        hint="run `mpirun --version`: Open MPI 4 is needed; or set "
+        "TLLM_WORKER_USE_SINGLE_PROCESS=1 in the service's environment",
     ),
     Cause(
         exits.CONFIGURATION,
@@ -184,5 +211,19 @@ CAUSES = (
         r"device-side assert",
         r"unspecified launch failure",
         r"misaligned address",
+    ),
+    Cause(
+        exits.CRASH,
+        "NCCL failed",
+        r"nccl error",
+        r"nccl(system|internal|unhandledcuda|remote)error",
+        hint="set NCCL_DEBUG=INFO in the service's environment, and look at the size of /dev/shm",
+    ),
+    Cause(
+        exits.CRASH,
+        "a worker process was killed",
+        r"exited on signal \d+ \(killed\)",
+        r"executor worker died during initialization",
+        r"executor loop crashed on this rank",
     ),
 )

@@ -44,6 +44,23 @@ def judge_exit(
     return _judge_unknown(status, tail, ended=ended, phase=phase)
 
 
+def judge_hang(verdict: Verdict, tail: Sequence[str], *, ready: bool) -> Verdict:
+    """Return a hang in the light of what the process said before it.
+
+    A load that stands still may have said why: trtllm-serve waits for a worker that could not
+    be started, or has failed (NVIDIA/TensorRT-LLM#5495). One that served may have lost its
+    GPU; whatever else it said in its life, it lived through.
+    """
+    for cause in CAUSES:
+        final = cause.code in {exits.REBOOT, exits.GPU_RESET}
+        if cause.phase not in {ANY, LOADING} or (ready and not final):
+            continue
+        if line := _find(cause.pattern, tail):
+            reason = f"{cause.words}: {line} (then {verdict.reason})"
+            return Verdict(cause.code, reason, signature=cause.signature, hint=cause.hint)
+    return verdict
+
+
 def judge_spawn(error: OSError, program: str) -> Verdict:
     """Return what it means that the program could not be executed."""
     code = _SPAWN_CODES.get(error.errno or 0, exits.CONFIGURATION)

@@ -101,6 +101,7 @@ def _end(station: Station, verdict: Verdict, delays: tuple[float, ...]) -> int:
     served = station.record.served_s
     with contextlib.suppress(OSError):
         if verdict.code == exits.HANG:
+            verdict = _judge_hang(station, verdict)
             evidence.save_evidence(station, verdict.reason)
     try:
         stop.end_tree(station, grace_s=min(stop.HUNG_GRACE_S, station.spec.stop_grace_s))
@@ -163,6 +164,13 @@ def _judge_death(station: Station, death: ChildDied) -> Verdict:
         ready=station.record.ready_at is not None,
         oom_killed=load.count_oom_kills() > station.oom_kills,
     )
+
+
+def _judge_hang(station: Station, hang: Verdict) -> Verdict:
+    from trtllm_install.launcher.classify import judge_hang  # noqa: PLC0415 (as above)
+
+    tail = station.output.tail() if station.output else ()
+    return judge_hang(hang, tail, ready=station.record.ready_at is not None)
 
 
 def _judge_os_error(error: OSError) -> Verdict:

@@ -7,11 +7,14 @@ were printed by them. The others have not been seen to come from a real engine.
 
 import errno
 import signal
+from pathlib import Path
 
 import pytest
 
+from fakes.engine_logs import SAMPLES, Sample
 from trtllm_install.launcher.causes import CAUSES
-from trtllm_install.launcher.classify import judge_exit, judge_spawn
+from trtllm_install.launcher.classify import judge_exit, judge_hang, judge_spawn
+from trtllm_install.launcher.station import Verdict
 from trtllm_install.model import exits
 
 EXIT_1 = 1 << 8
@@ -94,6 +97,35 @@ SHARD = (
 def test_an_end_is_classified(code: int, text: str, status: int, ready: bool) -> None:
     verdict = judge_exit(status, ["earlier line", *text.splitlines()], ready=ready)
     assert verdict.code == code
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[sample.source for sample in SAMPLES])
+def test_what_was_said_in_public_threads_is_classified(sample: Sample) -> None:
+    lines = ["Traceback (most recent call last):", *sample.text.splitlines(), "a later line"]
+    verdict = judge_exit(EXIT_1, lines, ready=sample.ready)
+    assert verdict.code == sample.code
+    assert verdict.signature != f"{exits.CRASH} exit 1 a later line", "known, and not just a crash"
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.ready], ids=lambda s: s.source)
+def test_a_load_that_stands_still_may_have_said_why(sample: Sample) -> None:
+    hang = Verdict(exits.HANG, "no progress for 10 min while loading")
+    verdict = judge_hang(hang, sample.text.splitlines(), ready=False)
+    assert verdict.code == sample.code
+    assert "no progress for 10 min" in verdict.reason
+
+
+def test_a_server_that_hangs_is_judged_by_its_gpu_and_not_by_what_it_lived_through() -> None:
+    hang = Verdict(exits.HANG, "hang: no answer")
+    assert judge_hang(hang, [TORCH_OOM, ILLEGAL], ready=True) is hang
+    assert judge_hang(hang, [TORCH_OOM, ECC], ready=True).code == exits.GPU_RESET
+    assert judge_hang(hang, ["nothing that we know"], ready=False) is hang
+
+
+def test_the_document_has_every_cause() -> None:
+    text = (Path(__file__).parents[3] / "docs/reference/launcher.md").read_text()
+    rows = [f"| {c.words} | {c.phase or 'any time'} | {c.code} | {c.hint} |" for c in CAUSES]
+    assert [row for row in rows if row not in text] == []
 
 
 def test_every_cause_is_in_the_published_codes_and_restarts_as_they_say() -> None:
