@@ -157,6 +157,21 @@ class Room:
         (self.specs / f"{name}.json").write_text(spec.to_json())
         return port
 
+    def write_simulated(self, name: str, folder: Path, *, faults: str, **fields: Any) -> int:
+        """Write a spec that runs the simulated engine on a checkpoint; return its port."""
+        port = pick_port()
+        module = ("-m", "trtllm_install.simulator.main")
+        words = ("serve", str(folder), "--host", "127.0.0.1", "--port", str(port))
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(INSTALLER),
+            "TRTLLM_SIMULATED_FAULTS": faults,
+        }
+        size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        given = {"environment": environment, "weights": str(folder), "weights_bytes": size}
+        argv = (sys.executable, *module, *words)
+        return self.write_spec(name, port=port, argv=argv, **{**given, **fields})
+
     def start(self, name: str, **environment: str) -> Launcher:
         launcher = Launcher(self, name, environment)
         self.launchers.append(launcher)
@@ -172,6 +187,12 @@ class Room:
             return {}
         assert isinstance(content, dict)
         return content
+
+    def read_starts(self, name: str) -> list[dict[str, Any]]:
+        """Return the starts that the launcher of a service has recorded, newest last."""
+        content = json.loads((self.state_dir(name) / "timeline.json").read_text())
+        assert isinstance(content["starts"], list)
+        return content["starts"]
 
     def write_state(self, name: str, **content: object) -> None:
         """Write the state file of a service that no launcher of this room runs."""
@@ -209,5 +230,7 @@ class Room:
         for pid in self.processes():
             tree.send_signal(pid, signal.SIGKILL)
         await_true(lambda: not self.processes(), "an empty room")
+        for launcher in self.launchers:
+            assert "internal error" not in launcher.log.read_text(errors="replace")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mouth:
             mouth.sendto(b"", self.ear.getsockname())  # ends the listener

@@ -1,7 +1,6 @@
 """From start to READY, with real processes: order, admission, gate, no-progress, back-off."""
 
 import hashlib
-import json
 import signal
 import socket
 import sys
@@ -22,16 +21,16 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 
 def read_phases(room: Room, name: str) -> dict[str, float]:
-    """The phases of the start in the state file, which are written just after it says healthy."""
-    started_at = room.read_state(name)["started_at"]
-    path = room.state_dir(name) / "timeline.json"
+    """When each phase of the last start began, written just after the state file says healthy."""
 
     def written() -> dict[str, Any] | None:
-        content = json.loads(path.read_text()) if path.exists() else {}
-        return content if content.get("started_at") == started_at else None
+        start = room.read_starts(name)[-1]
+        return start if start["ready_s"] is not None else None
 
-    content = await_true(written, f"the timeline of {name}'s last start")
-    return {phase["state"]: phase["at"] for phase in content["phases"]}
+    start = await_true(written, f"the timeline of {name}'s last start")
+    moments = {phase["phase"]: phase["from_s"] for phase in start["phases"]}
+    moments["ready"] = start["ready_s"]
+    return {phase: start["started_at"] + moment for phase, moment in moments.items()}
 
 
 # the gate --------------------------------------------------------------------
@@ -60,13 +59,8 @@ def test_a_start_tells_the_supervisor_every_phase_and_asks_for_time(room: Room) 
     qwen.await_state("healthy")
     room.await_message("READY=1")
     room.await_message("WATCHDOG=1")
-    assert list(read_phases(room, "qwen")) == [
-        "waiting",
-        "admission",
-        "loading",
-        "warming",
-        "healthy",
-    ]
+    phases = ["waiting", "admission", "start", "weights", "gate", "ready"]
+    assert list(read_phases(room, "qwen")) == phases
     heard = list(room.heard)
     ready = next(i for i, message in enumerate(heard) if message.startswith("READY=1"))
     assert sum(message.startswith("READY=1") for message in heard) == 1
@@ -92,6 +86,7 @@ def test_the_state_file_says_what_runs(room: Room) -> None:
         "ready_at",
         "attempt",
         "load_seconds",
+        "expected_at",
         "exit",
         "port",
         "progress",
@@ -136,7 +131,7 @@ def test_the_next_instance_is_spawned_within_half_a_second_of_ready(
     qwen = room.start("qwen")
     ready_at = qwen.await_state("healthy")["ready_at"]
     nemotron.await_state("healthy")
-    gap = read_phases(room, "nemotron")["loading"] - ready_at
+    gap = read_phases(room, "nemotron")["start"] - ready_at
     record_property("predecessor ready to next process, ms", round(gap * 1000))
     assert 0 <= gap <= 0.5
 
@@ -148,6 +143,27 @@ def test_a_predecessor_that_failed_for_good_holds_nobody_back(room: Room) -> Non
     nemotron = room.start("nemotron")
     nemotron.await_state("healthy")
     nemotron.await_line("going on without qwen, which failed for good: no such option --x")
+
+
+def test_a_predecessor_that_failed_for_good_holds_where_the_profile_says_so(room: Room) -> None:
+    room.write_state("qwen", state="failed", exit={"code": 78, "reason": "no such option", "at": 1})
+    room.write_spec("nemotron", after=("qwen",), after_failed="hold", after_limit_s=1)
+    nemotron = room.start("nemotron")
+    nemotron.await_status("waiting for qwen (no such option)")
+    nemotron.await_state("healthy")
+    nemotron.await_line("going on without qwen, waited 1 s in vain")
+
+
+def test_a_predecessor_on_its_way_is_not_waited_for_in_vain(room: Room) -> None:
+    room.write_state("qwen", state="loading")
+    room.write_spec("nemotron", after=("qwen",), after_limit_s=0.2)
+    nemotron = room.start("nemotron")
+    nemotron.await_status("waiting for qwen (loading)")
+    room.write_spec("late", after=("nobody",), after_limit_s=0.2)
+    room.start("late").await_state("healthy")  # longer than nemotron would have waited
+    assert nemotron.state["state"] == "waiting"
+    room.write_state("qwen", state="stopped")
+    nemotron.await_state("healthy")
 
 
 @pytest.mark.parametrize("state", ["stopped", "backoff", "loading", "suspect", "draining"])
@@ -225,7 +241,7 @@ def test_our_own_probes_leave_nothing_in_time_wait(room: Room) -> None:
 
 
 def test_two_engines_on_one_gpu_load_one_after_the_other(room: Room) -> None:
-    room.write_spec("qwen", "--load-s", "1", gpus=("0",))
+    room.write_spec("qwen", "--load-s", "3", gpus=("0",))
     room.write_spec("nemotron", "--load-s", "0.2", gpus=("0", "1"))
     room.write_spec("other", "--load-s", "0.2", gpus=("2",))
     qwen = room.start("qwen")
@@ -236,7 +252,7 @@ def test_two_engines_on_one_gpu_load_one_after_the_other(room: Room) -> None:
     assert qwen.state["state"] == "loading"
     ready_at = qwen.await_state("healthy")["ready_at"]
     nemotron.await_state("healthy")
-    assert read_phases(room, "nemotron")["loading"] >= ready_at - 0.01
+    assert read_phases(room, "nemotron")["start"] >= ready_at - 0.01
 
 
 def test_an_engine_for_all_gpus_excludes_every_other(room: Room) -> None:

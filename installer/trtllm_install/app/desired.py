@@ -1,5 +1,6 @@
 """Facts and wishes to the tree that is wanted."""
 
+from trtllm_install.app.memory import footprints
 from trtllm_install.app.prepare import Wanted
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.seeing import see
@@ -34,6 +35,7 @@ def desired_tree(wanted: Wanted, facts: Facts) -> Desired:
         links_out={
             name: seen.links_out for name, seen in facts.weights if isinstance(seen, WeightsFacts)
         },
+        footprints=footprints(wanted, facts),
     )
     return render_tree(wanted.installation, surroundings)
 

@@ -14,6 +14,7 @@ from trtllm_install.model.installation import Installation, Instance
 from trtllm_install.model.memory import MemoryPlan, Room, Tenant, Unplanned
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.plan.memory.shares import plan_memory
+from trtllm_install.render.instance import Footprint
 from trtllm_install.simulator.weights import SIZE_KEY, simulated_checkpoint
 
 
@@ -42,6 +43,35 @@ def pinned(host: Host, options: Options, receipt: Receipt | None, facts: Facts) 
     bare = prepare(host, options, receipt, {})
     caps = memory_plan(bare, facts).caps
     return prepare(host, options, receipt, {c.instance: c.keys() for c in caps})
+
+
+def footprints(wanted: Wanted, facts: Facts) -> dict[str, Footprint]:
+    """Return what each load takes, by instance: the same whatever runs on the host now."""
+    plan = memory_plan(wanted, facts)
+    unified = any(gpu.room.unified for gpu in plan.gpus)
+    needed: dict[str, dict[str, int]] = {}
+    for gpu in plan.gpus if not wanted.installation.simulate else ():
+        for share in gpu.shares:
+            smallest = share.needs.kv_per_token * wanted.settings[share.instance].tokens_per_block
+            needed.setdefault(share.instance, {})[str(gpu.room.index)] = (
+                share.needs.fixed + smallest
+            )
+    return {
+        instance.name: Footprint(
+            weights_bytes=_weights_bytes(wanted, facts, instance),
+            gpu_bytes=needed.get(instance.name, {}),
+            unified_memory=unified,
+        )
+        for instance in wanted.installation.instances
+    }
+
+
+def _weights_bytes(wanted: Wanted, facts: Facts, instance: Instance) -> int:
+    if _is_ours(wanted.installation, instance):  # not there before the first install
+        files = simulated_checkpoint(instance.model)
+        return sum(len(text) for name, text in files.items() if name.endswith(".safetensors"))
+    seen = dict(facts.weights).get(instance.name)
+    return seen.size if isinstance(seen, WeightsFacts) and seen.present else 0
 
 
 def _rooms(facts: Facts) -> list[Room]:

@@ -71,6 +71,8 @@ def _instance(
         arguments=tuple(shape.arguments if here.arguments is None else here.arguments),
         gpus=tuple(shape.gpus if here.gpus is None else here.gpus),
         after=tuple(shape.after),
+        after_failed=shape.after_failed,
+        after_limit_s=shape.after_limit_s,
         route=Route(
             ids=(shape.model, *shape.aliases),
             contains=tuple(part.lower() for part in shape.route),

@@ -1,6 +1,6 @@
 """The shapes of a profile and of the site file; their JSON Schemas are shipped."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -44,6 +44,13 @@ class InstanceShape(_Strict):
     arguments: list[Argument] = Field(default=[], description="further trtllm-serve arguments")
     gpus: list[Gpu] = Field(default=[], description="indices or UUIDs; empty: every GPU")
     after: list[Name] = Field(default=[], description="instances that must be healthy first")
+    after_failed: Literal["continue", "hold"] = Field(
+        default="continue", description="when one of `after` has failed for good"
+    )
+    after_limit_s: Positive | None = Field(
+        default=None,
+        description="longest wait for `after` while none of it loads, s; default: for ever",
+    )
     route: list[Text] = Field(
         default=[], description="parts of a request's model that select this instance"
     )

@@ -9,8 +9,10 @@ from trtllm_install.launcher.station import Station
 from trtllm_install.launcher.watch import FolderWatch
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import states
+from trtllm_install.model.launchspec import CONTINUE
 
 _LOOK_AGAIN_S = 1.0
+_ON_ITS_WAY = (states.ADMISSION, states.LOADING, states.WARMING)
 
 
 def back_off(station: Station, delays: tuple[float, ...]) -> None:
@@ -39,6 +41,24 @@ class Predecessor:
         self._content: dict[str, object] = {}
         self._alive = False
 
+    @property
+    def is_loading(self) -> bool:
+        """Tell whether it is on its way, so that waiting for it is not waiting in vain."""
+        return self._alive and self._content.get("state") in _ON_ITS_WAY
+
+    @property
+    def expected_at(self) -> float | None:
+        """Unix seconds at which it expects to be ready, None if it does not know."""
+        moment = self._content.get("expected_at")
+        return moment if self._alive and isinstance(moment, int | float) else None
+
+    @property
+    def has_its_weights(self) -> bool:
+        """Tell whether it serves, or loads and needs the disk no more."""
+        progress = self._content.get("progress")
+        done = isinstance(progress, dict) and progress.get("weights_done") is True
+        return self._alive and (done or self._content.get("state") in states.SERVING)
+
     def look(self) -> tuple[str, str]:
         """Return ("serving" | "failed" | "hold", words); cheap when nothing has changed."""
         try:
@@ -52,14 +72,15 @@ class Predecessor:
             self._looked_at = now
             self._content = files.read_json(self._path)
             self._alive = is_running(self._content.get("pid"))
-        return judge_predecessor(self._content, alive=self._alive)
+        return judge_predecessor(self._content, alive=self._alive, now=time())
 
 
-def judge_predecessor(content: dict[str, object], *, alive: bool) -> tuple[str, str]:
+def judge_predecessor(
+    content: dict[str, object], *, alive: bool, now: float = 0.0
+) -> tuple[str, str]:
     """Return what a state file means for those that wait for it, and why in words.
 
-    A service that failed for good holds nobody back: half of the models is better
-    than none. One that was stopped, or whose launcher died, may come back.
+    One that was stopped, or whose launcher died, may come back.
     """
     state = str(content.get("state", "unknown"))
     if state == states.FAILED:
@@ -69,6 +90,9 @@ def judge_predecessor(content: dict[str, object], *, alive: bool) -> tuple[str, 
     if state in states.SERVING and alive:
         return "serving", state
     if alive or state in states.ENDED:
+        expected_at = content.get("expected_at")
+        if alive and isinstance(expected_at, int | float) and expected_at > now:
+            return "hold", f"{state}, about {render_seconds(round(expected_at - now) or 1)}"
         return "hold", state
     return "hold", f"{state}, but its launcher is gone"
 
@@ -82,27 +106,61 @@ def is_running(pid: object) -> bool:
 
 
 def await_predecessors(station: Station) -> None:
-    """Return once everything in ``after`` serves, or has failed for good."""
+    """Return once everything in ``after`` serves, or does not count any more.
+
+    A predecessor that failed for good does not, unless ``after_failed`` says hold: half of
+    the models is better than none. With ``after_limit_s``, none counts that has not been on
+    its way for so long altogether.
+    """
     watch = FolderWatch(station.loop, station.spec.run_dir)
     try:
-        _await_all(station, watch)
+        _Patience(station, watch).run()
     finally:
         watch.close()
 
 
-def _await_all(station: Station, watch: FolderWatch) -> None:
-    waiting = [Predecessor(station.spec.run_dir, name) for name in station.spec.after]
-    while waiting:
-        held = []
-        words = []
+class _Patience:
+    """The wait of one service for those that come first."""
+
+    def __init__(self, station: Station, watch: FolderWatch) -> None:
+        self._station = station
+        self._watch = watch
+        self._idle_s = 0.0  # time in which none of those that are waited for was on its way
+
+    def run(self) -> None:
+        """Return when nobody is waited for."""
+        station = self._station
+        waiting = [Predecessor(station.spec.run_dir, name) for name in station.spec.after]
+        while waiting := self._held(waiting):
+            limit = station.spec.after_limit_s
+            if limit is not None and self._idle_s >= limit:
+                names = ", ".join(predecessor.name for predecessor in waiting)
+                station.log(f"going on without {names}, waited {render_seconds(limit)} in vain")
+                return
+            begun = monotonic()
+            station.turn(self._watch.pause_s)
+            if not any(predecessor.is_loading for predecessor in waiting):
+                self._idle_s += monotonic() - begun
+
+    def _held(self, waiting: list[Predecessor]) -> list[Predecessor]:
+        station, held, words = self._station, [], []
         for predecessor in waiting:
             judgement, why = predecessor.look()
-            if judgement == "hold":
+            if judgement == "failed" and station.spec.after_failed == CONTINUE:
+                station.log(f"going on without {predecessor.name}, which failed for good: {why}")
+            elif judgement != "serving":
                 held.append(predecessor)
                 words.append(f"{predecessor.name} ({why})")
-            elif judgement == "failed":
-                station.log(f"going on without {predecessor.name}, which failed for good: {why}")
-        waiting = held
-        if waiting:
+        if held:
+            station.record.expected_at = _expect(held, station.record.usual_load_s)
             station.say(f"waiting for {', '.join(words)}")
-            station.turn(watch.pause_s)
+        return held
+
+
+def _expect(waiting: list[Predecessor], usual_load_s: float | None) -> float | None:
+    """Return when a service will be ready that loads once all of these are."""
+    moments = [predecessor.expected_at for predecessor in waiting]
+    known = [moment for moment in moments if moment is not None]
+    if usual_load_s is None or len(known) < len(moments):
+        return None
+    return max(known) + usual_load_s

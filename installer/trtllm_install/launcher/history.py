@@ -10,6 +10,18 @@ HEALTHY_AGAIN_S = 1800.0  # a crash later than this after READY starts a new cou
 SOON_S = 600.0  # a crash within this after READY can be one that repeats itself
 SAME_CRASHES = 3
 _KEPT = 20
+_KEPT_LOADS = 5  # of each kind
+
+
+class LoadTime:
+    """How long one load took, from spawn to READY."""
+
+    __slots__ = ("boot", "cold", "seconds")
+
+    def __init__(self, *, seconds: float, cold: bool | None, boot: str) -> None:
+        self.seconds = seconds
+        self.cold = cold  # weights from disk; None where that is not known
+        self.boot = boot
 
 
 class Crash:
@@ -73,8 +85,7 @@ class History:
         content = files.read_json(self._path)
         self.crashes = _parse_crashes(content.get("crashes"))
         self.attempt = 1 + len(self.crashes)  # number of this start since the service was well
-        load = content.get("load_seconds")
-        self.load_seconds = load if isinstance(load, int | float) else None
+        self.loads = _parse_loads(content.get("loads"))
         last = content.get("exit")
         self.last_exit: dict[str, object] | None = last if isinstance(last, dict) else None
 
@@ -101,6 +112,29 @@ class History:
         self.attempt = 1
         self.save()
 
+    def record_load(self, load: LoadTime) -> None:
+        """Remember how long a load took; OSError when that cannot be written."""
+        same = [known for known in self.loads if known.cold == load.cold][1 - _KEPT_LOADS :]
+        other = [known for known in self.loads if known.cold != load.cold][-_KEPT_LOADS:]
+        self.loads = [*other, *same, load]
+        self.save()
+
+    def expects_cold(self, boot: str) -> bool | None:
+        """Tell whether the next load reads from disk: after a boot the page cache is empty."""
+        if not self.loads or self.loads[-1].cold is None:
+            return None
+        return self.loads[-1].boot != boot
+
+    def usual_load(self, *, cold: bool | None) -> float | None:
+        """Return the median of the last loads of this kind in seconds, of any if there is none."""
+        same = [load.seconds for load in self.loads if load.cold == cold]
+        known = sorted(same or [load.seconds for load in self.loads])
+        if not known:
+            return None
+        middle = len(known) // 2
+        median = known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
+        return round(median, 3)
+
     def save(self) -> None:
         """Write the file; OSError when the folder does not allow it."""
         content = {
@@ -108,10 +142,20 @@ class History:
             "crashes": [
                 {key: getattr(crash, key) for key in Crash.__slots__} for crash in self.crashes
             ],
-            "load_seconds": self.load_seconds,
+            "loads": [
+                {key: getattr(load, key) for key in LoadTime.__slots__} for load in self.loads
+            ],
             "exit": self.last_exit,
         }
         files.write_json(self._path, content, durable=True)
+
+
+def _parse_loads(value: object) -> list[LoadTime]:
+    try:
+        loads = [LoadTime(**{k: entry[k] for k in LoadTime.__slots__}) for entry in value]  # type: ignore[attr-defined]
+    except (TypeError, KeyError):
+        return []
+    return [load for load in loads if isinstance(load.seconds, int | float)]
 
 
 def _parse_crashes(value: object) -> list[Crash]:

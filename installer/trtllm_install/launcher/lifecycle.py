@@ -72,12 +72,11 @@ def _announce(station: Station) -> None:
     seconds = station.now - station.spawned_at
     with contextlib.suppress(OSError):  # a full disk must not end a service that serves
         station.record.note_ready(seconds)
-    words = f"healthy, loaded in {render_seconds(seconds)}"
+    words = f"healthy, loaded in {render_seconds(round(seconds, 1))}"
     # Before anything else that takes time: the successors wait for the state file.
     station.enter(states.HEALTHY, words)
     station.notifier.ready(words)
     with contextlib.suppress(OSError):  # as above
-        station.record.save_timeline()
         admission.record_processes(station)
     drain.tell_proxy(station, "undrain")
 
@@ -143,8 +142,8 @@ def _finish(station: Station, state: str, verdict: Verdict, delays: tuple[float,
     with contextlib.suppress(OSError):
         if state != states.BACKOFF:
             station.history.record_exit(verdict.code, verdict.reason, time())
-        if station.record.ready_at is None:
-            station.record.save_timeline()
+        if station.record.state:
+            station.record.timeline.end(verdict.code, verdict.reason)
     if station.record.state not in {None, state}:  # None: another launcher's state file
         station.enter(state, words)
     if verdict.code:

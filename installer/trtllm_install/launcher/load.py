@@ -1,63 +1,35 @@
 """From spawn to READY: connected, then healthy, then one real token."""
 
+import contextlib
+import os
 import select
 import signal
-from time import monotonic
+from time import monotonic, time
 
 from trtllm_install.launcher import admission, child, tree
 from trtllm_install.launcher.output import Output
+from trtllm_install.launcher.phases import Told
+from trtllm_install.launcher.progress import Progress, render_left, render_weights
 from trtllm_install.launcher.request import Request
 from trtllm_install.launcher.station import Station, Verdict
-from trtllm_install.launcher.words import render_bytes, render_seconds
-from trtllm_install.model import exits, states
+from trtllm_install.launcher.words import render_seconds
+from trtllm_install.model import exits, phases, states
 from trtllm_install.model.launchspec import SUPERVISED_MARK
 
 _PROBE_EVERY_S = 0.2
 _LOOK_EVERY_S = 2.0  # at the process tree: 300 processes cost 7 ms
 _HEALTH_TIMEOUT_S = 5.0
 _OK = 200
-# Less than this is what pollers and timers read; a load reads gigabytes.
-_BYTES_THAT_COUNT = 4 * 1024**2
 # Variables of the launcher that the child gets too; everything else comes from the spec.
 _INHERITED = ("CREDENTIALS_DIRECTORY",)
 _NEVER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _STDOUT = 1
-
-
-class Progress:
-    """The no-progress deadline of a load: it moves while lines are written or bytes are read."""
-
-    def __init__(self, budget_s: float, now: float) -> None:
-        self.bytes_read = 0
-        self.frozen = False  # only success counts any more
-        self._budget_s = budget_s
-        self._moved_at = now
-        self._signs = 0
-        self._counted_bytes = 0
-        self._of_pid: dict[int, int] = {}
-
-    def note_signs(self, signs: int, now: float) -> None:
-        """Take the number of lines that the process has written so far."""
-        if signs != self._signs:
-            self._signs = signs
-            self._move(now)
-
-    def note_bytes(self, by_pid: dict[int, int], now: float) -> None:
-        """Take what each living process has read so far; what ended ones read stays counted."""
-        self._of_pid.update(by_pid)
-        self.bytes_read = sum(self._of_pid.values())
-        if self.bytes_read - self._counted_bytes >= _BYTES_THAT_COUNT:
-            self._counted_bytes = self.bytes_read
-            self._move(now)
-
-    def stalled_s(self, now: float) -> float:
-        """Return how long nothing has moved, 0 while that is within the budget."""
-        quiet = now - self._moved_at
-        return quiet if quiet > self._budget_s else 0.0
-
-    def _move(self, now: float) -> None:
-        if not self.frozen:
-            self._moved_at = now
+_WORDS_OF = {
+    phases.START: "loading",
+    phases.COMPILE: "compiling kernels",
+    phases.WARM_UP: "warming up",
+    phases.GATE: "warming up",
+}
 
 
 def spawn_child(station: Station, environment: dict[str, str]) -> None:
@@ -97,17 +69,27 @@ class Load:
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._progress = Progress(station.spec.no_progress_s, monotonic())
+        spec = station.spec
+        self._told = Told()
+        self._progress = Progress(spec.no_progress_s, monotonic(), weights_bytes=spec.weights_bytes)
         self._looked_at = 0.0
         self._trouble = ""  # the last answer that was not the wanted one
 
     def run(self) -> None:
         """Await connection, health and one token, in this order."""
-        spec = self._station.spec
-        self._await_answer(spec.health_path, _HEALTH_TIMEOUT_S)
-        if spec.generate_path:
-            self._await_answer(spec.generate_path, spec.generate_timeout_s)
+        spec, output = self._station.spec, self._station.output
+        if output:
+            output.listener = self._told.take
+        try:
+            self._await_answer(spec.health_path, _HEALTH_TIMEOUT_S)
+            if spec.generate_path:
+                self._await_answer(spec.generate_path, spec.generate_timeout_s)
+        finally:
+            if output:
+                output.listener = None
         self._measure(monotonic())
+        if self._progress.is_cold is not None:
+            self._station.record.cold = self._progress.is_cold
 
     def _await_answer(self, path: str, timeout: float) -> None:
         while True:
@@ -143,7 +125,9 @@ class Load:
         station, now = self._station, monotonic()
         if station.output:
             self._progress.note_signs(station.output.signs, now)
-        if now - self._looked_at >= _LOOK_EVERY_S:
+        loading = station.record.state == states.LOADING
+        news = loading and self._told.phase not in {self._progress.phase, phases.START}
+        if news or now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
             self._measure(now)
         stalled = self._progress.stalled_s(now)
@@ -153,31 +137,51 @@ class Load:
             reason = f"no progress for {render_seconds(stalled)} while {station.record.state}"
             signature = f"{exits.HANG} no progress while {station.record.state}"
             raise Verdict(exits.HANG, f"{reason}{trouble}{last}", signature=signature)
-        station.say(self._words())
+        station.say(self._words(), at_once=news)
 
     def _measure(self, now: float) -> None:
-        station = self._station
-        pid = station.pid or 0
-        pids = [pid, *(process.pid for process in tree.below(pid, tree.read_processes()))]
-        self._progress.note_bytes({p: tree.read_bytes_read(p) for p in pids}, now)
-        lines = station.output.lines if station.output else 0
-        station.record.progress = {"bytes_read": self._progress.bytes_read, "log_lines": lines}
+        station, progress = self._station, self._progress
+        # Below the launcher: daemons that lost their parent read too.
+        pids = [process.pid for process in tree.below(os.getpid(), tree.read_processes())]
+        progress.note_bytes({pid: tree.read_io(pid) for pid in pids}, now)
+        record, gate = station.record, station.record.state == states.WARMING
+        phase = progress.note_phase(phases.GATE if gate else self._told.phase)
+        figures = {
+            "weights_bytes": progress.weights_bytes,
+            "bytes_read": progress.bytes_read,
+            "disk_bytes": progress.disk_bytes,
+        }
+        if progress.is_cold:
+            record.cold = True  # the page cache was expected, and is not there
+        left = progress.left_s(now - station.spawned_at, record.usual_load_s)
+        record.expected_at = None if left is None else time() + left
+        record.progress = {
+            "phase": phase,
+            "weights_done": progress.weights_done,
+            "percent": self._told.percent,
+            "bytes_per_s": int(progress.rate),
+            "gpu_bytes": progress.gpu_bytes,
+            "log_lines": station.output.lines if station.output else 0,
+            **figures,
+        }
+        with contextlib.suppress(OSError):  # a full disk must not end a load
+            record.timeline.enter(phase)
+            record.timeline.note(**figures)
 
     def _words(self) -> str:
-        station = self._station
-        taken = monotonic() - station.spawned_at
-        usual = station.history.load_seconds
-        parts = [render_seconds(int(taken))]
-        if usual and usual > taken:
-            parts[0] += f" of about {render_seconds(int(usual))}"
-        if self._progress.bytes_read >= _BYTES_THAT_COUNT:
-            parts.append(f"{render_bytes(self._progress.bytes_read)} read")
+        station, told = self._station, self._told
+        taken, usual = monotonic() - station.spawned_at, station.record.usual_load_s
+        left = render_left(self._progress.left_s(taken, usual), taken, usual)
+        last = f"; last line: {station.last_line()}" if station.last_line() else ""
         if station.record.state == states.WARMING:
-            parts.append(self._trouble or "no token yet")
-        elif station.last_line():
-            parts.append(f"last line: {station.last_line()}")
-        head = "warming up" if station.record.state == states.WARMING else "loading"
-        return f"{head}, {'; '.join(parts)}"
+            return f"warming up: {self._trouble or 'answers, no token yet'}, {left}"
+        phase = self._progress.phase
+        if phase == phases.WEIGHTS:
+            parts = render_weights(self._progress, told.percent)
+            return ", ".join((*parts, left)) + ("" if len(parts) > 1 else last)
+        if phase == phases.WARM_UP and told.graphs_of:
+            return f"warming up, CUDA graph {told.graphs} of {told.graphs_of}, {left}"
+        return f"{_WORDS_OF[phase]}, {left}{last}"
 
 
 def count_oom_kills() -> int:

@@ -3,12 +3,17 @@
 import os
 import select
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _READ = 65536
 _TURN_LIMIT = 4  # reads for each turn of the loop, so that a flood cannot starve the probes
 _LONGEST_LINE = 65536
 _PIPE_ROOM = 4096  # what a pipe that polls as writable is sure to take
 _STALL_S = 0.1
+_HEARD_AT_ONCE = 50  # lines of one read that the listener gets: a flood must not cost a core
 TAIL_LINES = 200
 TAIL_BYTES = 65536
 
@@ -26,9 +31,11 @@ class Output:
         # Lines that our own probes did not cause: an access log would count as life otherwise.
         self.signs = 0
         self.ended = False
+        self.listener: Callable[[bytes], None] | None = None  # of each line, while there is one
         self._sink = sink
         self._probe_paths = tuple(p.encode() for p in probe_paths)
         self._rest = b""
+        self._live = b""  # the progress bar that is being drawn
         self._tail: deque[bytes] = deque(maxlen=TAIL_LINES)
         self._tail_bytes = 0
         self._stalled = False
@@ -51,7 +58,7 @@ class Output:
             whole, newline, rest = (self._rest + data).rpartition(b"\n")
             if not newline and len(rest) > _LONGEST_LINE:
                 whole, newline, rest = rest, b"\n", b""
-            self._rest = rest
+            self._rest = self._overwrite(rest) if b"\r" in rest else rest
             self._take(whole + newline)
 
     def drain(self) -> None:
@@ -64,16 +71,28 @@ class Output:
         self._take_rest()
 
     def tail(self) -> list[str]:
-        """Return the last lines, oldest first, at most 200 and 64 KiB."""
-        return [line.decode(errors="replace") for line in self._tail]
+        """Return the last lines, oldest first, at most 200 and 64 KiB, printable."""
+        return [_printable(line) for line in self._tail]
 
     def last_line(self) -> str:
         """Return the last line that says something, shortened; empty if there is none."""
-        for line in reversed(self._tail):
-            text = line.decode(errors="replace").strip()
+        for line in (self._live, *reversed(self._tail)):
+            text = _printable(line[:_PIPE_ROOM]).strip()
             if text:
-                return "".join(c if c.isprintable() else " " for c in text)[:160]
+                return text[:160]
         return ""
+
+    def _overwrite(self, rest: bytes) -> bytes:
+        """Take a progress bar, which tqdm draws again and again in one line; return its last."""
+        drawn = [piece for piece in rest.split(b"\r") if piece.strip()]
+        if not drawn:
+            return b""
+        if drawn[-1] != self._live:
+            self.signs += 1
+            self._live = drawn[-1]
+            if self.listener:
+                self.listener(self._live)
+        return b"\r" + self._live
 
     def _take_rest(self) -> None:
         rest, self._rest = self._rest, b""
@@ -84,7 +103,14 @@ class Output:
         if not block:
             return
         lines = block.split(b"\n")[:-1]
+        if b"\r" in block:  # as a terminal would leave it
+            lines = [line.rstrip(b"\r").rpartition(b"\r")[2] for line in lines]
+            block = b"\n".join((*lines, b""))
+        self._live = b""
         self.lines += len(lines)
+        if self.listener:
+            for line in lines[-_HEARD_AT_ONCE:]:
+                self.listener(line)
         self.signs += sum(1 for line in lines if line and not self._is_probe(line))
         for line in lines[-TAIL_LINES:]:
             if len(self._tail) == TAIL_LINES:
@@ -123,3 +149,9 @@ class Output:
             return 0
         except OSError:
             return len(data)  # nobody reads our output; the engine serves on
+
+
+def _printable(line: bytes) -> str:
+    """Return a line that cannot move a terminal's cursor: it ends in states and in `status`."""
+    text = line.decode(errors="replace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -1,12 +1,22 @@
-"""The state file that people and programs read, and the phases of the last start."""
+"""The state file that people and programs read."""
 
 import os
 from time import monotonic, time
 
 from trtllm_install.launcher import files
-from trtllm_install.launcher.history import History
-from trtllm_install.model import states
+from trtllm_install.launcher.history import History, LoadTime
+from trtllm_install.launcher.timeline import Timeline
+from trtllm_install.model import phases, states
 from trtllm_install.model.launchspec import LaunchSpec
+
+# The state says the phase, but for a load, whose lines do.
+_PHASE_OF = {
+    states.BACKOFF: phases.BACKOFF,
+    states.WAITING: phases.WAITING,
+    states.ADMISSION: phases.ADMISSION,
+    states.LOADING: phases.START,
+    states.WARMING: phases.GATE,
+}
 
 
 class Record:
@@ -20,13 +30,17 @@ class Record:
         self._started_at = time()
         self._since = self._started_at
         self._entered = monotonic()
-        self._phases: list[dict[str, object]] = []
+        self.timeline = Timeline(
+            f"{spec.state_dir}/timeline.json", spec.name, attempt=history.attempt
+        )
+        self.cold = history.expects_cold(files.boot_id())  # what this load is expected to be
         self.state: str | None = None
         self.status = ""
         self.child_pid: int | None = None
         self.ready_at: float | None = None
         self.ready_clock: float | None = None  # the same moment on the monotonic clock
-        self.progress: dict[str, int] | None = None
+        self.progress: dict[str, object] | None = None
+        self.expected_at: float | None = None  # unix seconds at which READY is to be expected
 
     @property
     def in_state_s(self) -> float:
@@ -39,38 +53,38 @@ class Record:
         return None if self.ready_clock is None else monotonic() - self.ready_clock
 
     def enter(self, state: str, status: str) -> None:
-        """Enter a state; TransitionError when the table does not allow it."""
-        states.check_transition(self.state, state)
+        """Enter a state; OSError when that cannot be written, and then it is entered all the same.
+
+        The state file is written first: the successors wait for it.
+        """
         self.state = state
         self._since = time()
         self._entered = monotonic()
-        if not self._phases or self._phases[-1]["state"] != states.HEALTHY:
-            self._phases.append({"state": state, "at": round(self._since, 3)})
-        self.say(status)
+        try:
+            self.say(status)
+        finally:
+            if state == states.HEALTHY:
+                self.timeline.ready()
+            elif state in _PHASE_OF:
+                self.timeline.enter(_PHASE_OF[state])
+
+    @property
+    def usual_load_s(self) -> float | None:
+        """How long a load like this one usually takes, None if none is known."""
+        return self._history.usual_load(cold=self.cold)
 
     def note_ready(self, load_seconds: float) -> None:
         """Keep when the service became ready and how long its load took (seconds)."""
         self.ready_at = time()
         self.ready_clock = monotonic()
-        self._history.load_seconds = round(load_seconds, 3)
-        self._history.save()
+        self.expected_at = None
+        load = LoadTime(seconds=round(load_seconds, 3), cold=self.cold, boot=files.boot_id())
+        self._history.record_load(load)
 
     def say(self, status: str) -> None:
         """Write the state file with this status."""
         self.status = status
         files.write_json(self._path, self._content())
-
-    def save_timeline(self) -> None:
-        """Write the phases of this start to ``<state_dir>/timeline.json``."""
-        content = {
-            "schema": 1,
-            "name": self._spec.name,
-            "started_at": round(self._started_at, 3),
-            "ready_at": _rounded(self.ready_at),
-            "phases": self._phases,
-            "progress": self.progress,
-        }
-        files.write_json(f"{self._spec.state_dir}/timeline.json", content)
 
     def _content(self) -> dict[str, object]:
         return {
@@ -84,7 +98,8 @@ class Record:
             "started_at": round(self._started_at, 3),
             "ready_at": _rounded(self.ready_at),
             "attempt": self._history.attempt,
-            "load_seconds": self._history.load_seconds,
+            "load_seconds": self.usual_load_s,
+            "expected_at": _rounded(self.expected_at),
             "exit": self._history.last_exit,
             "port": self._spec.port,
             "progress": self.progress,

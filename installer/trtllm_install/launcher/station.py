@@ -12,6 +12,7 @@ from trtllm_install.launcher.notify import Notifier
 from trtllm_install.launcher.record import Record
 from trtllm_install.launcher.request import Request
 from trtllm_install.launcher.tree import send_signal
+from trtllm_install.model import states
 from trtllm_install.model.launchspec import LaunchSpec
 
 if TYPE_CHECKING:
@@ -142,16 +143,25 @@ class Station:
         return request
 
     def enter(self, state: str, words: str) -> None:
-        """Enter a state and tell everybody."""
+        """Enter a state and tell everybody.
+
+        One that cannot follow is a bug of ours, and no reason to end a service: it is logged,
+        and the tests fail on that line.
+        """
+        try:
+            states.check_transition(self.record.state, state)
+        except states.TransitionError as error:
+            self.log(f"internal error: {error}")
         self._said_at = 0.0
         with contextlib.suppress(OSError):  # a full disk must not end a service that serves
             self.record.enter(state, words)
         self.notifier.status(words)
 
-    def say(self, words: str) -> None:
-        """Tell everybody how far it is, at most once a second."""
+    def say(self, words: str, *, at_once: bool = False) -> None:
+        """Tell everybody how far it is, at most once a second unless ``at_once``."""
         now = monotonic()
-        if words != self.record.status and now - self._said_at >= _SAY_EVERY_S:
+        due = at_once or now - self._said_at >= _SAY_EVERY_S
+        if due and words != self.record.status:
             self._said_at = now
             with contextlib.suppress(OSError):  # as above
                 self.record.say(words)

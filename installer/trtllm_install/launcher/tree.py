@@ -70,15 +70,17 @@ def living_below(root: int) -> list[Process]:
     return [process for process in below(root, read_processes()) if process.alive]
 
 
-def read_bytes_read(pid: int) -> int:
-    """Return what ``pid`` has read so far in bytes, 0 if that may not be known.
+def read_io(pid: int) -> tuple[int, int]:
+    """Return what ``pid`` has read so far, and how much of it from disk; bytes, 0 if hidden.
 
-    The larger of two counters: ``rchar`` misses mapped files, ``read_bytes`` the page cache.
+    The first is the larger of two counters of proc_pid_io(5): ``rchar`` misses mapped
+    files, ``read_bytes`` the page cache.
     """
     counters = dict(
         line.split(": ", 1) for line in read_proc(f"{pid}/io").splitlines() if ": " in line
     )
-    return max(int(counters.get("rchar", 0)), int(counters.get("read_bytes", 0)))
+    disk = int(counters.get("read_bytes", 0))
+    return max(int(counters.get("rchar", 0)), disk), disk
 
 
 def read_proc(name: str) -> str:

@@ -22,3 +22,17 @@ def render_seconds(seconds: float) -> str:
 def render_bytes(count: int) -> str:
     """Return a size: "512 MiB", "11.4 GiB"."""
     return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count // _MIB} MiB"
+
+
+def render_amount(part: int, whole: int) -> str:
+    """Return a part of a size, both in the unit of the whole: "11.4 of 18.0 GiB"."""
+    if whole >= _GIB:
+        return f"{part / _GIB:.1f} of {whole / _GIB:.1f} GiB"
+    return f"{part // _MIB} of {whole // _MIB} MiB"
+
+
+def render_rate(bytes_per_s: float) -> str:
+    """Return "1.9 GiB/s", "640 MiB/s"."""
+    if bytes_per_s >= _GIB:
+        return f"{bytes_per_s / _GIB:.1f} GiB/s"
+    return f"{bytes_per_s / _MIB:.0f} MiB/s"

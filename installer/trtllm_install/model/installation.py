@@ -29,6 +29,8 @@ class Instance:
     arguments: tuple[str, ...] = ()  # further arguments for trtllm-serve
     gpus: tuple[str, ...] = ()  # indices or UUIDs; empty = all that the driver shows
     after: tuple[str, ...] = ()  # instances that must be healthy first
+    after_failed: str = "continue"  # or "hold": when one of them has failed for good
+    after_limit_s: float | None = None  # longest wait for those that do not come; None = for ever
     route: Route
 
     @property

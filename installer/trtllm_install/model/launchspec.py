@@ -14,6 +14,9 @@ from trtllm_install.model.liveness import DEFAULTS, Liveness
 
 SCHEMA: Final = 1
 KINDS: Final = ("engine", "proxy")
+# What a predecessor that failed for good means to those that wait for it.
+CONTINUE: Final = "continue"
+HOLD: Final = "hold"
 # Every process of a service has it in its environment, daemons that left the session too.
 SUPERVISED_MARK: Final = "TRTLLM_SUPERVISED"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -24,13 +27,19 @@ class LaunchSpec:
     """One service: its command, where it answers, what it waits for, and its budgets (seconds)."""
 
     __slots__ = (
+        "admission_s",
         "after",
+        "after_failed",
+        "after_limit_s",
         "argv",
+        "cache_dir",
         "canary_idle_s",
         "drain_s",
         "environment",
         "generate_path",
         "generate_timeout_s",
+        "gpu_argv",
+        "gpu_bytes",
         "gpus",
         "health_path",
         "host",
@@ -39,9 +48,13 @@ class LaunchSpec:
         "name",
         "no_progress_s",
         "port",
+        "preread",
         "run_dir",
         "state_dir",
         "stop_grace_s",
+        "unified_memory",
+        "weights",
+        "weights_bytes",
     )
 
     def __init__(
@@ -56,7 +69,17 @@ class LaunchSpec:
         health_path: str = "/health",
         generate_path: str | None = None,
         after: tuple[str, ...] = (),
+        after_failed: str = CONTINUE,
+        after_limit_s: float | None = None,
         gpus: tuple[str, ...] = (),
+        weights: str | None = None,
+        weights_bytes: int = 0,
+        preread: bool = False,
+        unified_memory: bool = False,
+        gpu_argv: tuple[str, ...] = (),
+        gpu_bytes: Mapping[str, int] | None = None,
+        admission_s: float = 600,
+        cache_dir: str | None = None,
         generate_timeout_s: float = 120,
         no_progress_s: float = 600,
         stop_grace_s: float = 60,
@@ -75,7 +98,17 @@ class LaunchSpec:
         self.health_path = health_path
         self.generate_path = generate_path
         self.after = after
+        self.after_failed = after_failed
+        self.after_limit_s = after_limit_s
         self.gpus = gpus
+        self.weights = weights
+        self.weights_bytes = weights_bytes
+        self.preread = preread
+        self.unified_memory = unified_memory
+        self.gpu_argv = gpu_argv
+        self.gpu_bytes = gpu_bytes or {}
+        self.admission_s = admission_s
+        self.cache_dir = cache_dir
         self.generate_timeout_s = generate_timeout_s
         self.no_progress_s = no_progress_s
         self.stop_grace_s = stop_grace_s
@@ -132,6 +165,30 @@ def _check_kind(key: str, value: object) -> str:
     return str(value)
 
 
+def _check_after_failed(key: str, value: object) -> str:
+    if value not in (CONTINUE, HOLD):
+        raise ValueError(f"{key}: expected {CONTINUE} or {HOLD}, found {value!r}")
+    return str(value)
+
+
+def _check_flag(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{key}: expected true or false, found {value!r}")  # noqa: TRY004
+    return value
+
+
+def _check_bytes(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{key}: expected bytes, 0 or more, found {value!r}")
+    return value
+
+
+def _check_gpu_bytes(key: str, value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{key}: expected an object, found {value!r}")  # noqa: TRY004
+    return {gpu: _check_bytes(f"{key}.{gpu}", count) for gpu, count in value.items()}
+
+
 def _check_text(key: str, value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{key}: expected text, found {value!r}")
@@ -154,6 +211,10 @@ def _check_optional_path(key: str, value: object) -> str | None:
     return None if value is None else _check_path(key, value)
 
 
+def _check_optional_text(key: str, value: object) -> str | None:
+    return None if value is None else _check_text(key, value)
+
+
 def _check_port(key: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _HIGHEST_PORT:
         raise ValueError(f"{key}: expected a port from 1 to {_HIGHEST_PORT}, found {value!r}")
@@ -165,6 +226,10 @@ def _check_seconds(key: str, value: object) -> float:
     if not number or not 0 <= value < float("inf"):  # type: ignore[operator]  # a number by now
         raise ValueError(f"{key}: expected seconds, 0 or more, found {value!r}")
     return value  # type: ignore[return-value]  # a number by now
+
+
+def _check_limit(key: str, value: object) -> float | None:
+    return None if value is None else _check_seconds(key, value)
 
 
 def _check_list(item: Callable[[str, object], str]) -> Callable[[str, object], tuple[str, ...]]:
@@ -210,6 +275,8 @@ _CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
     "host": _check_text,
     "port": _check_port,
     "after": _check_list(_check_name),
+    "after_failed": _check_after_failed,
+    "after_limit_s": _check_limit,
     "health_path": _check_path,
     "generate_path": _check_optional_path,
     "generate_timeout_s": _check_seconds,
@@ -217,6 +284,14 @@ _CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
     "stop_grace_s": _check_seconds,
     "drain_s": _check_seconds,
     "gpus": _check_list(_check_text),
+    "gpu_bytes": _check_gpu_bytes,
+    "gpu_argv": _check_list(_check_argument),
+    "unified_memory": _check_flag,
+    "admission_s": _check_seconds,
+    "weights": _check_optional_text,
+    "weights_bytes": _check_bytes,
+    "preread": _check_flag,
+    "cache_dir": _check_optional_path,
     "run_dir": _check_path,
     "state_dir": _check_path,
     "canary_idle_s": _check_seconds,

@@ -82,6 +82,11 @@ def instance_state(name: str) -> str:
     return f"{STATE}/{name}"
 
 
+def engine_cache(name: str, version: str) -> str:
+    """Folder of what an engine of this version has compiled and tuned for ``name``."""
+    return f"{instance_state(name)}/cache/{version}"
+
+
 def unit(name: str) -> str:
     """Name of the systemd unit of an instance or of the proxy."""
     return f"trtllm-{name}.service"

@@ -1,5 +1,8 @@
 """What an instance is started with: arguments, environment, launch spec."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from trtllm_install.model import layout
 from trtllm_install.model.installation import Installation, Instance, Proxy
 from trtllm_install.model.launchspec import LaunchSpec
@@ -10,7 +13,18 @@ STOP_GRACE_S = 60
 # Drain, then TERM, then 10 s for the KILL of the tree, and a margin to say how it went.
 STOP_S = DRAIN_S + STOP_GRACE_S + 40
 
+# Prints what the driver says of memory and processes; a process, because a sick driver hangs.
+_GPU_ARGV = (f"{layout.TOOL}/bin/python3", "-I", "-m", "trtllm_install.probes.nvml_child")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What the load of an instance takes; nothing of it depends on what runs now."""
+
+    weights_bytes: int = 0  # of its files; 0 = not known
+    gpu_bytes: Mapping[str, int] = field(default_factory=dict)  # GPU index → needed to start
+    unified_memory: bool = False  # GPU and CPU share it, as on GB10
 
 
 def engine_argv(instance: Instance) -> tuple[str, ...]:
@@ -31,15 +45,17 @@ def engine_argv(instance: Instance) -> tuple[str, ...]:
     )
 
 
-def engine_environment(instance: Instance, cuda_home: str) -> dict[str, str]:
+def engine_environment(instance: Instance, cuda_home: str, version: str) -> dict[str, str]:
     """Return the whole environment of an engine.
 
     Sources: TensorRT-LLM's installation notes; the cache variables of Triton, inductor,
-    FlashInfer and CUDA; Open MPI 4.1, whose singleton start looks for ssh unless
-    ``OMPI_MCA_plm`` says isolated. The hub is off: a model is a local folder, always.
+    FlashInfer, CUDA and TensorRT-LLM's own DeepGEMM (compiler.cuh); Open MPI 4.1, whose
+    singleton start looks for ssh unless ``OMPI_MCA_plm`` says isolated. The hub is off: a
+    model is a local folder, always.
     """
     home = layout.instance_state(instance.name)
-    cache = f"{home}/cache"
+    # Kernels of one engine version mean nothing to another.
+    cache = layout.engine_cache(instance.name, version)
     environment = {
         "HOME": home,
         "LANG": "C.UTF-8",
@@ -50,6 +66,7 @@ def engine_environment(instance: Instance, cuda_home: str) -> dict[str, str]:
         # NVML and nvidia-smi count in this order, so a number means the same GPU everywhere.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_CACHE_PATH": f"{cache}/cuda",
+        "CUDA_CACHE_MAXSIZE": str(4 * 2**30),  # the most that the driver takes; 1 GiB by default
         "XDG_CACHE_HOME": cache,
         "HF_HOME": f"{cache}/huggingface",
         "HF_MODULES_CACHE": f"{cache}/huggingface/modules",
@@ -59,6 +76,7 @@ def engine_environment(instance: Instance, cuda_home: str) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
         "FLASHINFER_WORKSPACE_BASE": f"{cache}/flashinfer",
         "TLLM_AUTOTUNER_CACHE_PATH": f"{cache}/autotuner.json",
+        "TRTLLM_DG_CACHE_DIR": f"{cache}/deepgemm",
         "OMPI_MCA_plm": "isolated",
     }
     if instance.gpus:
@@ -66,8 +84,15 @@ def engine_environment(instance: Instance, cuda_home: str) -> dict[str, str]:
     return environment
 
 
-def engine_spec(instance: Instance, cuda_home: str, proxy: Proxy | None = None) -> LaunchSpec:
-    """Return what the launcher of an engine is told.
+def engine_spec(
+    instance: Instance,
+    cuda_home: str,
+    version: str,
+    *,
+    proxy: Proxy | None = None,
+    footprint: Footprint = Footprint(),
+) -> LaunchSpec:
+    """Return what the launcher of an engine of this version is told.
 
     An engine that works and gives no token is given up when the proxy gives it up too.
     """
@@ -75,11 +100,21 @@ def engine_spec(instance: Instance, cuda_home: str, proxy: Proxy | None = None) 
         name=instance.name,
         kind="engine",
         argv=engine_argv(instance),
-        environment=engine_environment(instance, cuda_home),
+        environment=engine_environment(instance, cuda_home, version),
         host=instance.host,
         port=instance.port,
         after=instance.after,
+        after_failed=instance.after_failed,
+        after_limit_s=instance.after_limit_s,
         gpus=instance.gpus,
+        weights=instance.weights,
+        weights_bytes=footprint.weights_bytes,
+        # On unified memory, page cache is memory that the GPU lacks.
+        preread=not footprint.unified_memory,
+        unified_memory=footprint.unified_memory,
+        gpu_argv=_GPU_ARGV if footprint.gpu_bytes else (),
+        gpu_bytes=footprint.gpu_bytes,
+        cache_dir=layout.engine_cache(instance.name, version),
         # 200 of /health says nothing about the engine; a token does.
         health_path="/health",
         generate_path="/health_generate",

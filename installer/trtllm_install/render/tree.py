@@ -8,7 +8,7 @@ from trtllm_install.model import layout
 from trtllm_install.model.desired import Account, Desired, Directory, File, Link, Service
 from trtllm_install.model.installation import Installation, Proxy
 from trtllm_install.model.proxyspec import ProxySpec, Upstream
-from trtllm_install.render.instance import engine_spec, proxy_spec
+from trtllm_install.render.instance import Footprint, engine_spec, proxy_spec
 from trtllm_install.render.openresty import generation, render_proxy
 from trtllm_install.render.units import render_supervisord, render_units
 
@@ -27,6 +27,7 @@ class Surroundings:
     engine_configs: Mapping[str, str] = field(default_factory=dict)  # path → text
     extra_files: tuple[File, ...] = ()  # the simulated engine and its weights
     links_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    footprints: Mapping[str, Footprint] = field(default_factory=dict)  # by instance
 
 
 def render_tree(installation: Installation, surroundings: Surroundings) -> Desired:
@@ -68,8 +69,16 @@ def _engine_configs(surroundings: Surroundings) -> list[File]:
 
 
 def _launch_specs(installation: Installation, surroundings: Surroundings) -> list[File]:
-    cuda_home, proxy = surroundings.cuda_home, installation.proxy
-    specs = [engine_spec(instance, cuda_home, proxy) for instance in installation.instances]
+    specs = [
+        engine_spec(
+            i,
+            surroundings.cuda_home,
+            installation.engine_version,
+            proxy=installation.proxy,
+            footprint=surroundings.footprints.get(i.name, Footprint()),
+        )
+        for i in installation.instances
+    ]
     if installation.proxy:
         specs.append(proxy_spec(installation, installation.proxy, surroundings.proxy_binary))
     return [_file(layout.launch_spec(s.name), s.to_json(), "launch spec") for s in specs]

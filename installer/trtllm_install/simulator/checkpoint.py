@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _READ_AT_MOST = 16 * 1024 * 1024  # bytes of one shard: enough for /proc/<pid>/io to move
+_CHUNK = 8 * 1024 * 1024
 
 
 class LoadError(Exception):
@@ -19,17 +20,18 @@ class Shard:
     path: Path
     size: int  # bytes
 
-    def read_part(self, begin: float, end: float) -> None:
-        """Read the bytes between two shares (0 to 1) of the file, up to 16 MiB of a big one.
+    def read_part(self, begin: float, end: float, *, whole: bool = False) -> None:
+        """Read the bytes between two shares (0 to 1) of the file; 16 MiB of it unless ``whole``.
 
         Raises LoadError when the file cannot be read any more.
         """
-        limit = min(self.size, _READ_AT_MOST)
-        first, last = int(limit * begin), int(limit * end)
+        limit = self.size if whole else min(self.size, _READ_AT_MOST)
+        left = int(limit * end) - int(limit * begin)
         try:
             with self.path.open("rb", buffering=0) as file:
-                file.seek(first)
-                file.read(last - first)
+                file.seek(int(limit * begin))
+                while left > 0 and (data := file.read(min(left, _CHUNK))):
+                    left -= len(data)
         except OSError as error:
             raise LoadError(f"{type(error).__name__}: {error}") from error
 

@@ -25,6 +25,7 @@ class Faults:
     """
 
     load_seconds: float = 1.0  # from start to listening, beside what the reading takes
+    read_all: bool = False  # every byte of the weights, instead of 16 MiB of each file
     stall_at: int | None = None  # percent of the weights at which the load stops for ever
     oom: bool = False  # the weights load, then the KV cache finds no memory: exit 1
     ignore_term: bool = False  # SIGTERM means nothing; only SIGKILL ends the server
@@ -54,7 +55,7 @@ class Faults:
         return dataclasses.asdict(self)
 
 
-AT_START = frozenset({"load_seconds", "stall_at", "oom", "ignore_term", "daemon"})
+AT_START = frozenset({"load_seconds", "read_all", "stall_at", "oom", "ignore_term", "daemon"})
 _LIMITS: Mapping[str, tuple[int, int]] = {
     "stall_at": (0, 100),
     "crash_after_events": (1, 1_000_000),

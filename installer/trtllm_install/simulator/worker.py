@@ -20,9 +20,13 @@ from pathlib import Path
 
 from trtllm_install.simulator.checkpoint import LoadError, find_shards
 from trtllm_install.simulator.faults import Faults
-from trtllm_install.simulator.journal import say
+from trtllm_install.simulator.journal import draw_bar, end_bar, say, say_as_engine
 
-_SHARE_OF_WEIGHTS = 0.85  # of the load time; the rest is warm-up
+# Of the load time: until the weights are loaded, until the kernels are tuned; the rest is
+# graphs. In start-up logs of the real one each of the three takes a good part.
+_WEIGHTS_UNTIL = 0.7
+_TUNED_UNTIL = 0.85
+_GRAPHS = (8, 4, 2, 1)  # batch sizes
 _EVERY_PERCENT = 5  # how often the load says how far it is
 
 # Modelled on what TensorRT-LLM prints when the cache does not fit (its issue 5872).
@@ -103,24 +107,36 @@ class _Worker:
     # loading -----------------------------------------------------------------
 
     def _load(self, folder: str) -> None:
+        """Load as slowly as asked, in the words of TensorRT-LLM 1.x."""
         seconds = self._faults.load_seconds
         begin = time.monotonic()
         shards = find_shards(folder)
+        say_as_engine(f"Use {sum(s.size for s in shards) / 1e9:.2f} GB for model weights.")
         for percent in range(101):
-            self._wait_until(begin + seconds * _SHARE_OF_WEIGHTS * percent / 100)
+            self._wait_until(begin + seconds * _WEIGHTS_UNTIL * percent / 100)
             if percent:
                 for shard in shards:
-                    shard.read_part((percent - 1) / 100, percent / 100)
+                    shard.read_part((percent - 1) / 100, percent / 100, whole=self._faults.read_all)
             stalls = percent == self._faults.stall_at
             if percent % _EVERY_PERCENT == 0 or stalls:
-                bar = "█" * (percent // 10)
-                say(f"Loading weights: {percent:3}%|{bar:<10}| {len(shards)} files")
+                draw_bar("Loading weights", percent, time.monotonic() - begin)
             if stalls:
                 self._wait_until(float("inf"))
+        end_bar()
+        say(f"Model init total -- {time.monotonic() - begin:.2f}s")
         if self._faults.oom:
             raise LoadError(_OOM)
-        say("Warming up: autotuner and CUDA graphs")
-        self._wait_until(begin + seconds)
+        # What the reading took comes on top.
+        late = max(0.0, time.monotonic() - begin - seconds * _WEIGHTS_UNTIL)
+        say_as_engine("[Autotuner] Autotuning process starts ...")
+        self._wait_until(begin + late + seconds * _TUNED_UNTIL)
+        say_as_engine("[Autotuner] Autotuning process ends")
+        say_as_engine(f"Creating CUDA graph instances for {len(_GRAPHS)} batch sizes.")
+        share = (1 - _TUNED_UNTIL) / len(_GRAPHS)
+        for done, size in enumerate(_GRAPHS, 1):
+            graph = f"Run generation only CUDA graph warmup for batch size={size}, draft_len=0"
+            say_as_engine(graph)
+            self._wait_until(begin + late + seconds * (_TUNED_UNTIL + share * done))
         say(f"Model loaded in {time.monotonic() - begin:.2f} s")
 
     def _wait_until(self, moment: float) -> None:

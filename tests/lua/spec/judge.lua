@@ -85,6 +85,9 @@ return {
         assert(after { load_seconds = 5, since = 900 } == 2)
         assert(after { load_seconds = require("cjson").null, since = 900 } == 10)
         assert(after { state = "waiting", load_seconds = 30, since = 0 } == 10)
+        assert(after { expected_at = 1041.5, load_seconds = 30, since = 990 } == 42)
+        assert(after { state = "waiting", expected_at = 1007 } == 7)
+        assert(after { state = "warming", expected_at = 990 } == 2)
     end,
     ["the launcher's words are passed on"] = function()
         local view = judge(seen { file = { state = "loading", status = "shard 3 of 9" } })

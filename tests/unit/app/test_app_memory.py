@@ -8,12 +8,14 @@ from fakes.fake_checkpoint import add_checkpoint
 from fakes.fake_systemd import debian
 from fakes.healthy import FACTS, GPU
 from fakes.heard import Heard
-from trtllm_install.app.memory import memory_plan
+from fakes.models import QWEN
+from trtllm_install.app.memory import footprints, memory_plan
 from trtllm_install.app.observe import look_at
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import prepare
 from trtllm_install.model import facts as f
 from trtllm_install.model import layout
+from trtllm_install.model.architecture import parse_architecture
 from trtllm_install.model.memory import MemoryPlan
 
 GIB = 2**30
@@ -99,3 +101,28 @@ def test_real_weights_are_planned_from_their_files() -> None:
         "its config.json does not say the sizes that the sum needs",
         "it is spread over 1 GPUs, and 0 are there for it",
     }
+
+
+def test_what_a_load_takes_does_not_depend_on_what_runs() -> None:
+    """A launch spec that changed from one install to the next would restart its service."""
+    host = debian()
+    add_checkpoint(host, "/w/nvidia/Qwen3-30B-A3B-FP4")
+    judged = look_at(host, Options(profile="qwen", weights_dir="/w"), Heard())
+    seen = replace(
+        dict(judged.facts.weights)["qwen"], size=18 * GIB, architecture=parse_architecture(QWEN)
+    )
+    idle = replace(judged.facts, gpu=FACTS.gpu, weights=(("qwen", seen),))
+    ours = f.GpuProcess(pid=7, name="python3", memory=90 * GIB, ours=True)
+    busy = replace(GPU, memory=f.GpuMemory(total=180 * GIB, free=9 * GIB), processes=(ours,))
+    served = replace(idle, gpu=f.GpuFacts(driver="580", cuda=(13, 0), gpus=(busy,)))
+    (footprint,) = footprints(judged.wanted, idle).values()
+    assert footprint.weights_bytes == 18 * GIB
+    assert footprint.gpu_bytes["0"] > 18 * GIB
+    assert footprints(judged.wanted, served) == {"qwen": footprint}
+
+
+def test_simulated_weights_are_known_before_they_are_there() -> None:
+    wanted = prepare(debian(), MULTI, None)
+    sizes = [footprint.weights_bytes for footprint in footprints(wanted, FACTS).values()]
+    assert all(128 * 1024 <= size < 140 * 1024 for size in sizes)
+    assert not any(footprint.gpu_bytes for footprint in footprints(wanted, FACTS).values())

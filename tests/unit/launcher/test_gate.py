@@ -34,6 +34,13 @@ def test_a_launcher_that_was_killed_is_told_from_one_that_ended() -> None:
     assert judge_predecessor({"state": "stopped"}, alive=False) == ("hold", "stopped")
 
 
+def test_how_long_it_will_take_is_passed_on_while_that_lies_ahead() -> None:
+    content = {"state": "loading", "expected_at": 140.0}
+    assert judge_predecessor(content, alive=True, now=100) == ("hold", "loading, about 40 s")
+    assert judge_predecessor(content, alive=True, now=150) == ("hold", "loading")
+    assert "about" not in judge_predecessor(content, alive=False, now=100)[1]
+
+
 def test_a_state_file_is_read_again_as_soon_as_it_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "qwen.json"
     predecessor = Predecessor(str(tmp_path), "qwen")

@@ -8,6 +8,7 @@ from trtllm_install.launcher.history import (
     DELAYS_S,
     Crash,
     History,
+    LoadTime,
     is_repeating,
     parse_delays,
     plan_delay,
@@ -80,11 +81,11 @@ def test_other_crashes_do_not(crashes: list[Crash]) -> None:
 
 def test_crashes_and_load_time_are_kept_between_starts(tmp_path: Path) -> None:
     first = History(str(tmp_path))
-    first.load_seconds = 41.5
+    first.record_load(LoadTime(seconds=41.5, cold=True, boot="b"))
     first.record_crash(crash(served_s=12.0))
     second = History(str(tmp_path))
     assert second.attempt == 2
-    assert second.load_seconds == 41.5
+    assert second.usual_load(cold=None) == 41.5
     assert second.last_exit == {"code": 70, "reason": "r", "at": NOW}
     assert [c.served_s for c in second.crashes] == [12.0]
 
@@ -111,7 +112,7 @@ def test_a_damaged_history_costs_the_back_off_and_never_the_start(
 ) -> None:
     (tmp_path / "history.json").write_text(text)
     history = History(str(tmp_path))
-    assert (history.attempt, history.load_seconds, history.last_exit) == (1, None, None)
+    assert (history.attempt, history.usual_load(cold=None), history.last_exit) == (1, None, None)
 
 
 def test_the_history_never_grows_without_bound(tmp_path: Path) -> None:
@@ -119,3 +120,34 @@ def test_the_history_never_grows_without_bound(tmp_path: Path) -> None:
     for _ in range(50):
         history.record_crash(crash())
     assert len(History(str(tmp_path)).crashes) == 20
+
+
+def load_of(seconds: float, *, cold: bool, boot: str = "b") -> LoadTime:
+    return LoadTime(seconds=seconds, cold=cold, boot=boot)
+
+
+def test_the_usual_load_is_the_median_of_its_kind(tmp_path: Path) -> None:
+    history = History(str(tmp_path))
+    assert history.usual_load(cold=True) is None
+    for seconds in (60, 500, 62, 61):
+        history.record_load(load_of(seconds, cold=True))
+    history.record_load(load_of(20, cold=False))
+    again = History(str(tmp_path))
+    assert again.usual_load(cold=True) == 61.5
+    assert again.usual_load(cold=False) == 20
+    assert again.usual_load(cold=None) == 61  # of all: nobody knows yet
+
+
+def test_five_loads_of_each_kind_are_kept(tmp_path: Path) -> None:
+    history = History(str(tmp_path))
+    for seconds in range(30):
+        history.record_load(load_of(seconds, cold=seconds % 2 == 0))
+    assert sorted(load.seconds for load in history.loads) == list(range(20, 30))
+
+
+def test_after_a_boot_the_weights_come_from_disk(tmp_path: Path) -> None:
+    history = History(str(tmp_path))
+    assert history.expects_cold("b") is None
+    history.record_load(load_of(20, cold=False))
+    assert history.expects_cold("b") is False
+    assert history.expects_cold("another") is True

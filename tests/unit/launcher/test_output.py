@@ -1,6 +1,7 @@
 """The child's output on its way to the log."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 
@@ -105,3 +106,42 @@ def test_a_log_that_is_gone_is_no_reason_to_fail(pipes: Pipes) -> None:
     os.close(pipes.log)
     pipes.write(b"one\n")
     assert pipes.output.tail() == ["one"]
+
+
+def test_a_progress_bar_counts_as_progress_while_it_is_drawn(pipes: Pipes) -> None:
+    """A bar of tqdm is drawn with carriage returns, without a newline until it is done."""
+    heard: list[bytes] = []
+    pipes.output.listener = heard.append
+    for percent in (0, 10, 10, 20):
+        pipes.write(b"\rLoading weights: %3d%%|" % percent)
+    assert pipes.output.last_line() == "Loading weights:  20%|"
+    assert pipes.output.signs == 3
+    assert pipes.read() == b""
+    pipes.write(b"\rLoading weights: 100%|\nModel init total\n")
+    assert pipes.read() == b"Loading weights: 100%|\nModel init total\n"
+    assert pipes.output.tail() == ["Loading weights: 100%|", "Model init total"]
+    assert heard[-2:] == [b"Loading weights: 100%|", b"Model init total"]
+
+
+def test_lines_of_another_system_end_with_their_text(pipes: Pipes) -> None:
+    pipes.write(b"one\r\ntwo\r\n")
+    assert pipes.output.tail() == ["one", "two"]
+
+
+def test_binary_output_reaches_the_log_and_not_the_terminal_of_whoever_asks(pipes: Pipes) -> None:
+    pipes.write(b"\x1b[2J\x00\xff\x07gone\n")
+    assert pipes.read() == b"\x1b[2J\x00\xff\x07gone\n"
+    assert pipes.output.last_line().isprintable()
+    assert all(line.isprintable() for line in pipes.output.tail())
+
+
+def test_a_line_of_megabytes_is_passed_on_in_pieces_and_not_kept(pipes: Pipes) -> None:
+    fcntl.fcntl(pipes.sink, fcntl.F_SETPIPE_SZ, 1 << 20)  # a log that takes what comes
+    passed = 0
+    for _ in range(64):
+        pipes.write(b"x" * 32768)
+        passed += len(pipes.read().replace(b"\n", b""))
+    pipes.write(b"\n")
+    passed += len(pipes.read().replace(b"\n", b""))
+    assert passed == 2 << 20
+    assert sum(map(len, pipes.output.tail())) <= TAIL_BYTES

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from trtllm_install.launcher.tree import Process, below, parse_stat, read_bytes_read, read_process
+from trtllm_install.launcher.tree import Process, below, parse_stat, read_io, read_process
 
 STAT = "42 (a (b) c) S 7 42 42 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 9876 1 1 0"
 
@@ -34,9 +34,9 @@ def test_this_process_is_seen() -> None:
     found = read_process(os.getpid())
     assert found is not None
     assert found.parent == os.getppid()
-    assert read_bytes_read(os.getpid()) > 0
+    assert read_io(os.getpid())[0] > 0
 
 
 def test_a_process_that_is_not_there_is_none() -> None:
     assert read_process(4_194_304) is None
-    assert read_bytes_read(4_194_304) == 0
+    assert read_io(4_194_304) == (0, 0)

@@ -18,6 +18,8 @@ GOOD: dict[str, Any] = {
     "host": "127.0.0.1",
     "port": 8001,
     "after": ["nemotron"],
+    "after_failed": "hold",
+    "after_limit_s": 900,
     "health_path": "/health",
     "generate_path": "/health_generate",
     "generate_timeout_s": 120,
@@ -25,6 +27,14 @@ GOOD: dict[str, Any] = {
     "stop_grace_s": 60,
     "drain_s": 30,
     "gpus": ["0"],
+    "gpu_bytes": {"0": 31_000_000_000},
+    "gpu_argv": ["/opt/trtllm/tool/bin/python3", "-I"],
+    "unified_memory": False,
+    "admission_s": 600,
+    "weights": "/w/My Qwen3",
+    "weights_bytes": 18_000_000_000,
+    "preread": True,
+    "cache_dir": "/var/lib/trtllm/qwen/cache/1.3.0rc2",
     "run_dir": "/run/trtllm",
     "state_dir": "/var/lib/trtllm/qwen",
     "canary_idle_s": 60,
@@ -54,6 +64,10 @@ def test_only_what_has_no_sensible_default_is_required() -> None:
     assert spec.health_path == "/health"
     assert spec.generate_path is None
     assert (spec.drain_s, spec.stop_grace_s, spec.canary_idle_s) == (30, 60, 60)
+    assert (spec.after_failed, spec.after_limit_s, spec.admission_s) == ("continue", None, 600)
+    assert (spec.weights, spec.gpu_bytes, spec.gpu_argv, spec.cache_dir) == (None, {}, (), None)
+    assert not spec.preread
+    assert not spec.unified_memory
 
 
 @pytest.mark.parametrize(
@@ -81,6 +95,13 @@ def test_only_what_has_no_sensible_default_is_required() -> None:
         ("no_progress_s", -1, "no_progress_s: expected seconds"),
         ("drain_s", float("inf"), "drain_s: "),
         ("drain_s", float("nan"), "drain_s: "),
+        ("after_failed", "ignore", "after_failed: expected continue or hold, found 'ignore'"),
+        ("after_limit_s", "1h", "after_limit_s: expected seconds"),
+        ("gpu_bytes", {"0": -1}, r"gpu_bytes\.0: expected bytes, 0 or more, found -1"),
+        ("gpu_bytes", [1], "gpu_bytes: expected an object"),
+        ("weights_bytes", 1.5, "weights_bytes: expected bytes"),
+        ("preread", "yes", "preread: expected true or false, found 'yes'"),
+        ("cache_dir", "cache", "cache_dir: expected a path that begins with /"),
         ("gpus", [0], r"gpus\[0\]: expected text, found 0"),
         ("run_dir", "run", "run_dir: "),
         ("ports", 1, "ports: unknown key"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trtllm_install.model import states
+from trtllm_install.model import phases, states
 
 PAGE = Path(__file__).parents[3] / "docs/reference/launcher.md"
 PAIRS = [(old, new) for old in states.TRANSITIONS for new in states.TRANSITIONS]
@@ -62,3 +62,9 @@ def test_the_reference_page_shows_this_table() -> None:
     shown = {state: (meaning, tuple(re.findall(r"`(\w+)`", new))) for state, meaning, new in rows}
     expected = {s: (states.MEANING[s], new) for s, new in states.TRANSITIONS.items()}
     assert shown == expected
+
+
+def test_the_reference_page_shows_the_phases_of_a_start() -> None:
+    section = PAGE.read_text().partition("## Phases of a start")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \|$", section, re.MULTILINE)
+    assert dict(rows) == phases.MEANING

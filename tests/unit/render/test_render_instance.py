@@ -15,6 +15,7 @@ from trtllm_install.model.contract import parse_contract
 from trtllm_install.model.installation import Installation, Proxy
 from trtllm_install.model.launchspec import LaunchSpec
 from trtllm_install.render.instance import (
+    Footprint,
     engine_argv,
     engine_environment,
     engine_spec,
@@ -22,6 +23,7 @@ from trtllm_install.render.instance import (
 )
 
 CUDA = "/usr/local/cuda"
+VERSION = "1.3.0rc2"
 CONTRACT = parse_contract(json.loads(resources.read_text("configs/contract/1.3.0rc2.json")))
 
 
@@ -64,14 +66,14 @@ def test_without_an_engine_file_there_is_no_config_option() -> None:
 
 
 def test_the_hub_is_off_and_every_cache_is_in_the_state_folder_of_the_instance() -> None:
-    environment = engine_environment(instance("qwen", 8001), CUDA)
+    environment = engine_environment(instance("qwen", 8001), CUDA, VERSION)
     home = "/var/lib/trtllm/qwen"
     assert environment["HOME"] == home
     assert (environment["HF_HUB_OFFLINE"], environment["TRANSFORMERS_OFFLINE"]) == ("1", "1")
     caches = {name for name in environment if "CACHE" in name or name in CACHES}
     assert caches >= CACHES
-    for name in caches:
-        assert environment[name].startswith(f"{home}/cache"), name
+    for name in caches - {"CUDA_CACHE_MAXSIZE"}:
+        assert f"{environment[name]}/".startswith(f"{home}/cache/{VERSION}/"), name
     assert environment["CUDA_HOME"] == CUDA
     assert environment["OMPI_MCA_plm"] == "isolated"
     path = environment["PATH"].split(":")
@@ -81,25 +83,48 @@ def test_the_hub_is_off_and_every_cache_is_in_the_state_folder_of_the_instance()
 CACHES = {
     *("CUDA_CACHE_PATH", "XDG_CACHE_HOME", "HF_HOME", "HF_MODULES_CACHE", "TRITON_CACHE_DIR"),
     *("TORCHINDUCTOR_CACHE_DIR", "FLASHINFER_WORKSPACE_BASE", "TLLM_AUTOTUNER_CACHE_PATH"),
+    "TRTLLM_DG_CACHE_DIR",
 }
 
 
+def test_another_engine_version_reads_no_kernels_of_this_one() -> None:
+    one, other = (engine_environment(instance("qwen", 8001), CUDA, v) for v in ("1", "2"))
+    assert all(one[name] != other[name] for name in CACHES)
+    assert engine_spec(instance("qwen", 8001), CUDA, "2").cache_dir == other["XDG_CACHE_HOME"]
+
+
+def test_the_launcher_is_told_what_a_load_takes() -> None:
+    footprint = Footprint(weights_bytes=18, gpu_bytes={"0": 31})
+    spec = engine_spec(instance("qwen", 8001), CUDA, VERSION, footprint=footprint)
+    assert (spec.weights_bytes, spec.gpu_bytes, spec.preread) == (18, {"0": 31}, True)
+    assert spec.gpu_argv[-1] == "trtllm_install.probes.nvml_child"
+
+
+def test_nothing_is_read_ahead_where_page_cache_is_gpu_memory() -> None:
+    footprint = Footprint(unified_memory=True)
+    assert not engine_spec(instance("qwen", 8001), CUDA, VERSION, footprint=footprint).preread
+
+
+def test_without_gpus_the_driver_is_not_asked() -> None:
+    assert engine_spec(instance("qwen", 8001), CUDA, VERSION).gpu_argv == ()
+
+
 def test_two_instances_share_no_cache() -> None:
-    one, other = (engine_environment(i, CUDA) for i in INSTALLATION.instances)
+    one, other = (engine_environment(i, CUDA, VERSION) for i in INSTALLATION.instances)
     assert all(one[name] != other[name] for name in CACHES)
 
 
 def test_gpus_are_named_only_where_they_were_chosen() -> None:
-    assert "CUDA_VISIBLE_DEVICES" not in engine_environment(instance("qwen", 8001), CUDA)
+    assert "CUDA_VISIBLE_DEVICES" not in engine_environment(instance("qwen", 8001), CUDA, VERSION)
     chosen = dataclasses.replace(instance("qwen", 8001), gpus=("1", "GPU-ab"))
-    environment = engine_environment(chosen, CUDA)
+    environment = engine_environment(chosen, CUDA, VERSION)
     assert environment["CUDA_VISIBLE_DEVICES"] == "1,GPU-ab"
     assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    assert engine_spec(chosen, CUDA).gpus == ("1", "GPU-ab")
+    assert engine_spec(chosen, CUDA, VERSION).gpus == ("1", "GPU-ab")
 
 
 def test_an_engine_is_healthy_only_after_a_token() -> None:
-    spec = engine_spec(INSTALLATION.instances[1], CUDA)
+    spec = engine_spec(INSTALLATION.instances[1], CUDA, VERSION)
     assert (spec.kind, spec.after) == ("engine", ("qwen",))
     assert (spec.health_path, spec.generate_path) == ("/health", "/health_generate")
 
@@ -112,6 +137,6 @@ def test_the_proxy_waits_for_every_instance_and_stays_in_the_foreground() -> Non
 
 
 def test_the_launcher_reads_what_is_rendered() -> None:
-    spec = engine_spec(INSTALLATION.instances[0], CUDA)
+    spec = engine_spec(INSTALLATION.instances[0], CUDA, VERSION)
     again = LaunchSpec.from_json(spec.to_json())
     assert again.to_json() == spec.to_json()

@@ -20,8 +20,10 @@ local USABLE = { healthy = true, busy = true, suspect = true }
 
 local function seconds_left(file, now)
     local load_seconds, since = tonumber(file.load_seconds), tonumber(file.since)
-    local left = 10
-    if load_seconds and since and file.state ~= "waiting" then
+    local left, expected_at = 10, tonumber(file.expected_at)
+    if expected_at then
+        left = math.ceil(expected_at - now)
+    elseif load_seconds and since and file.state ~= "waiting" then
         left = math.ceil(load_seconds - (now - since))
     end
     -- OpenAI's older clients ignore what is above 60 s.
