@@ -100,6 +100,10 @@ class FakeHost(FakeTree):
         """Return a variable of ``variables``."""
         return self.variables.get(name)
 
+    def image(self) -> str:
+        """Return nothing: it plays a machine that runs."""
+        return ""
+
     def is_root(self) -> bool:
         """Tell what the test set."""
         return self.root

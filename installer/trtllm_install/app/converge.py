@@ -19,7 +19,7 @@ from trtllm_install.model.errors import EditsKept
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Plan, Tree
 from trtllm_install.plan.obstacles import refuse_obstacles
-from trtllm_install.plan.services import fingerprints, plan_services
+from trtllm_install.plan.services import fingerprints, plan_boot, plan_services
 from trtllm_install.plan.tree import plan_tree
 from trtllm_install.receipts.generations import tree_digest
 from trtllm_install.supervisors.protocol import Supervisor
@@ -111,7 +111,9 @@ def plan_towards(
     before = receipt.services if receipt else {}
     known = dict.fromkeys([*(s.name for s in desired.services), *before])
     running = supervisor.running(tuple(known))
-    if start:
+    if start and host.image():
+        services = plan_boot(enabled=supervisor.enabled())
+    elif start:
         services = plan_services(desired, now, receipt, running)
     else:
         # What does not run will be started, by whomever, with what is written now.
@@ -145,6 +147,10 @@ def carry_out(
         _write(host, step, transaction, start=how.start)
         if not how.start:
             return Outcome()
+        if host.image():
+            transaction.announce("activate")
+            order(supervisor, step.plan.starting, reporter, transaction.announce)
+            return Outcome()
         states = start_services(
             host,
             supervisor,
@@ -175,7 +181,7 @@ def _write(host: Host, step: Step, transaction: Transaction, *, start: bool) -> 
 def _await_all(
     host: Host, supervisor: Supervisor, step: Step, reporter: Reporter, how: How
 ) -> tuple[Live, ...]:
-    if not how.start:
+    if not how.start or host.image():
         return ()
     reporter.phase("wait until everything serves")
     names = step.outline.order

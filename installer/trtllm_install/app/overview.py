@@ -57,6 +57,8 @@ def read_overview(host: Host, gpus: tuple[GpuUse, ...] | None = None) -> Overvie
     """
     status = read_status(host)
     receipt = status.receipt
+    if host.image():
+        return Overview(status=status, models={}, backends={}, gpus=())
     unknown: list[str] = []
     backends: dict[str, Backend] = {}
     if "proxy" in receipt.order:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from trtllm_install.app.reporter import Live
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
+from trtllm_install.supervisors.image import ImageSupervisor
 from trtllm_install.supervisors.protocol import Supervisor
 from trtllm_install.supervisors.supervisord import Supervisord
 from trtllm_install.supervisors.systemd import Systemd
 
 
 def supervisor_called(name: str, host: Host) -> Supervisor:
-    """Return the supervisor with this name."""
+    """Return the supervisor with this name; of an image, what stands in for it."""
+    if host.image():
+        return ImageSupervisor(host, name)
     return Systemd(host) if name == "systemd" else Supervisord(host)
 
 

@@ -148,12 +148,11 @@ def _bring_back(
     begin = opened.begin
     if opened.orders or not is_same_boot(host, begin.process):
         left.try_to(supervisor.name, supervisor.reread)
-    if not begin.running:
-        return {}
-    orders = tuple(_again(host, supervisor, opened))
-    if orders:
+    orders = tuple(_again(host, supervisor, opened)) if begin.running else ()
+    resumes = begin.enabled and _is_out_of_force(supervisor, opened)
+    if (orders or resumes) and not host.image():
         left.try_to(layout.RUN, lambda: make_run_folder(host))
-    if begin.enabled and _is_out_of_force(supervisor, opened):
+    if resumes:
         left.try_to(supervisor.name, supervisor.resume)
         # A daemon that begins starts everything, also what the operator had stopped.
         _stop_others(supervisor, opened, left)

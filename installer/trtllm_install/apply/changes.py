@@ -3,6 +3,7 @@
 import re
 from posixpath import basename, dirname
 
+from trtllm_install.apply.accounts import add_account, remove_account
 from trtllm_install.apply.detours import refuse_detour
 from trtllm_install.host.protocol import Entry, Host
 from trtllm_install.host.seeing import see
@@ -58,8 +59,8 @@ def undo_change(host: Host, change: Change) -> None:
     A file that was never touched keeps its inode. Raises HostError.
     """
     if change.kind == "account":
-        if change.action is Action.CREATE and host.account_exists(change.path):
-            _run(host, "userdel", change.path)
+        if change.action is Action.CREATE:
+            remove_account(host, change.path)
         return
     refuse_detour(host, change.path)
     if change.kind in {"file", "link"}:
@@ -123,12 +124,6 @@ def _remove_unfinished(host: Host, path: str) -> None:
             host.remove(f"{folder}/{name}")
 
 
-def remove_account(host: Host, name: str) -> None:
-    """Remove a user and its group; absent is fine."""
-    if host.account_exists(name):
-        _run(host, "userdel", name)
-
-
 def _directory(host: Host, change: Change) -> None:
     if change.action is not Action.REMOVE:
         host.make_directory(change.path, mode=change.mode, owner=change.owner)
@@ -138,26 +133,6 @@ def _directory(host: Host, change: Change) -> None:
 
 def _account(host: Host, change: Change) -> None:
     if change.action is Action.REMOVE:
-        _run(host, "userdel", change.path)
-        return
-    _run(
-        host,
-        "useradd",
-        "--system",
-        "--user-group",
-        "--no-create-home",
-        "--home-dir",
-        change.target,
-        "--shell",
-        "/usr/sbin/nologin",
-        change.path,
-    )
-
-
-def _run(host: Host, *argv: str) -> None:
-    ended = host.run(argv)
-    if ended.code != 0:
-        cause = (ended.stderr or ended.stdout).strip().splitlines()[-1:] or [f"exit {ended.code}"]
-        raise HostError(
-            f"cannot run {' '.join(argv)}: {cause[0]}", hint="run it by hand to see the whole of it"
-        )
+        remove_account(host, change.path)
+    else:
+        add_account(host, change.path, change.target)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from trtllm_install.apply.changes import apply_change, refuse_what_moved, remove_account
+from trtllm_install.apply.accounts import remove_account
+from trtllm_install.apply.changes import apply_change, refuse_what_moved
 from trtllm_install.apply.entries import Begin, Opened, Order, Sweep
 from trtllm_install.apply.journal import Journal
 from trtllm_install.host.protocol import Host

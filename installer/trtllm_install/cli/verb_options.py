@@ -14,11 +14,15 @@ from trtllm_install.cli.grouped_arguments import (
 
 Verb = argparse.ArgumentParser
 
+_OF_IMAGES = {"install", "check", "plan", "status", "rollback", "uninstall"}
+
 
 def add_options(name: str, verb: Verb) -> None:
     """Give the parser of a verb its options."""
     if name != "gpu-ready":
         verb.add_argument("--output", choices=("text", "json", "jsonl"), default="text")
+    if name in _OF_IMAGES:
+        verb.add_argument("--root", metavar="DIR", help="an image tree instead of this host")
     if name.startswith("engine "):
         add_engine_options(name, verb)
     elif name.startswith("bundle "):

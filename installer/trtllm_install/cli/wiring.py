@@ -17,12 +17,31 @@ from trtllm_install.cli.plain import PlainReporter
 from trtllm_install.host.local import LocalHost
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.watched import watched
+from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.secrets import mask_value
 
 if TYPE_CHECKING:
     from trtllm_install.cli.runlog import RunLog
 
 HOST = LocalHost()
+
+
+def host_of(arguments: argparse.Namespace, machine: Host) -> Host:
+    """Return ``machine``, or with ``--root`` the image; raises ConfigError where none is."""
+    if not arguments.root:
+        return machine
+    from trtllm_install.host.image import ImageHost  # noqa: PLC0415 (rarely asked for)
+
+    folder = os.path.realpath(arguments.root)
+    if folder == "/":
+        raise ConfigError("cannot take / as an image: it is this host", hint="leave out --root")
+    image = ImageHost(folder)
+    if image.look("/etc") is None or image.look("/usr") is None:
+        raise ConfigError(
+            f"cannot take {folder} as an image: there is no root file system in it",
+            hint=f"debootstrap stable {folder}",
+        )
+    return image
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

@@ -1,13 +1,12 @@
 """Files as root must treat them: never through a link, never half written."""
 
 import contextlib
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterable
 from io import FileIO
 
+from trtllm_install.host.accounts import MACHINE, Accounts
 from trtllm_install.host.protocol import Entry
 from trtllm_install.model.tree import Kind
 
@@ -32,7 +31,7 @@ def _read_up_to(file: FileIO, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def look(path: str) -> Entry | None:
+def look(path: str, accounts: Accounts = MACHINE) -> Entry | None:
     """Return what is at ``path`` itself, None if nothing is."""
     try:
         found = os.lstat(path)
@@ -41,8 +40,8 @@ def look(path: str) -> Entry | None:
     return Entry(
         kind=_kind(found.st_mode),
         mode=stat.S_IMODE(found.st_mode),
-        owner=_user(found.st_uid),
-        group=_group(found.st_gid),
+        owner=accounts.user(found.st_uid),
+        group=accounts.group(found.st_gid),
         size=found.st_size,
         mtime_ns=found.st_mtime_ns,
         target=os.readlink(path) if stat.S_ISLNK(found.st_mode) else "",
@@ -174,29 +173,3 @@ def _kind(mode: int) -> Kind:
     if stat.S_ISREG(mode):
         return "file"
     return "directory" if stat.S_ISDIR(mode) else "other"
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
-
-
-def numbers(user: str, group: str) -> tuple[int, int]:
-    """Return uid and gid; a name that is a number (its account is gone) stands for itself.
-
-    Without ``group`` the first group of the user. Raises KeyError for an unknown name.
-    """
-    account = None if user.isdigit() else pwd.getpwnam(user)
-    uid = account.pw_uid if account else int(user)
-    if group:
-        return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
-    return uid, (account or pwd.getpwuid(uid)).pw_gid

@@ -1,13 +1,13 @@
-"""The machine this runs on, or an image tree below ``root``."""
+"""The machine this runs on, or a tree below ``root`` that is the caller's own."""
 
 import os
-import pwd
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from trtllm_install.host import files, locking, processes, signals
+from trtllm_install.host.accounts import MACHINE, Accounts
 from trtllm_install.host.errors import refusals
 from trtllm_install.host.protocol import Answer, Completed, Entry
 from trtllm_install.host.rooted import below
@@ -25,6 +25,14 @@ class LocalHost:
         # Below a folder, names of this host's users mean nothing: files are the caller's.
         self._may_chown = os.geteuid() == 0 and not self._root
 
+    @property
+    def _accounts(self) -> Accounts:
+        return MACHINE
+
+    def _named(self, path: str) -> str:
+        """What ``path`` is called in a message."""
+        return path
+
     def _at(self, path: str) -> str:
         """Where ``path`` itself is."""
         return below(self._root, path, follow=False) if self._root else path
@@ -36,22 +44,22 @@ class LocalHost:
     # reading -----------------------------------------------------------------
     def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
         """See Host.read."""
-        with refusals(f"read {path}"):
+        with refusals(f"read {self._named(path)}"):
             return files.read(self._behind(path), limit=limit, offset=offset)
 
     def look(self, path: str) -> Entry | None:
         """See Host.look."""
-        with refusals(f"look at {path}"):
-            return files.look(self._at(path))
+        with refusals(f"look at {self._named(path)}"):
+            return files.look(self._at(path), self._accounts)
 
     def resolve(self, path: str) -> str:
         """See Host.resolve."""
-        with refusals(f"resolve {path}"):
+        with refusals(f"resolve {self._named(path)}"):
             return os.path.realpath(self._behind(path)).removeprefix(self._root) or "/"
 
     def free_bytes(self, path: str) -> int:
         """See Host.free_bytes."""
-        with refusals(f"measure the space at {path}"):
+        with refusals(f"measure the space at {self._named(path)}"):
             found = os.statvfs(self._behind(path))
             return found.f_bfree * found.f_frsize
 
@@ -59,7 +67,7 @@ class LocalHost:
         """See Host.identity."""
         from trtllm_install.host import hashing  # noqa: PLC0415 (threads; only --deep needs it)
 
-        with refusals(f"look at {path}"):
+        with refusals(f"look at {self._named(path)}"):
             return hashing.identity(self._behind(path))
 
     def hash_file(
@@ -68,12 +76,12 @@ class LocalHost:
         """See Host.hash_file."""
         from trtllm_install.host import hashing  # noqa: PLC0415
 
-        with refusals(f"hash {path}"):
+        with refusals(f"hash {self._named(path)}"):
             return hashing.hash_file(self._behind(path), algorithms, told)
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """See Host.names_in."""
-        with refusals(f"list {path}"):
+        with refusals(f"list {self._named(path)}"):
             try:
                 return tuple(sorted(os.listdir(self._behind(path))))
             except (FileNotFoundError, NotADirectoryError):
@@ -91,16 +99,17 @@ class LocalHost:
         """See Host.environment."""
         return os.environ.get(name)
 
+    def image(self) -> str:
+        """See Host.image."""
+        return ""
+
     def is_root(self) -> bool:
         """See Host.is_root."""
         return os.geteuid() == 0
 
     def home_of(self, user: str) -> str | None:
         """See Host.home_of."""
-        try:
-            return pwd.getpwnam(user).pw_dir
-        except KeyError:
-            return None
+        return self._accounts.home(user)
 
     def account_exists(self, user: str) -> bool:
         """See Host.account_exists."""
@@ -180,7 +189,7 @@ class LocalHost:
         mtime_ns: int | None = None,
     ) -> None:
         """See Host.write."""
-        with refusals(f"write {path}"):
+        with refusals(f"write {self._named(path)}"):
             files.write(
                 self._at(path),
                 content,
@@ -191,17 +200,17 @@ class LocalHost:
 
     def append(self, path: str, content: bytes, *, mode: int, owner: str) -> None:
         """See Host.append."""
-        with refusals(f"write {path}"):
+        with refusals(f"write {self._named(path)}"):
             files.append(self._at(path), content, mode=mode, owner=self._owner(owner))
 
     def write_parts(self, path: str, parts: Iterable[bytes], *, mode: int, owner: str) -> None:
         """See Host.write_parts."""
-        with refusals(f"write {path}"):
+        with refusals(f"write {self._named(path)}"):
             files.write_parts(self._at(path), parts, mode=mode, owner=self._owner(owner))
 
     def make_directory(self, path: str, *, mode: int, owner: str, group: str = "") -> None:
         """See Host.make_directory."""
-        with refusals(f"make folder {path}"):
+        with refusals(f"make folder {self._named(path)}"):
             files.make_directory(self._at(path), mode=mode, owner=self._owner(owner, group))
 
     def make_link(
@@ -214,21 +223,21 @@ class LocalHost:
         mtime_ns: int | None = None,
     ) -> None:
         """See Host.make_link."""
-        with refusals(f"link {path}"):
+        with refusals(f"link {self._named(path)}"):
             files.make_link(
                 self._at(path), target, owner=self._owner(owner, group), mtime_ns=mtime_ns
             )
 
     def remove(self, path: str) -> None:
         """See Host.remove."""
-        with refusals(f"remove {path}"):
+        with refusals(f"remove {self._named(path)}"):
             files.remove(self._at(path))
 
     def remove_tree(self, path: str) -> None:
         """See Host.remove_tree."""
         import shutil  # noqa: PLC0415 (with its compressors; only uninstall needs it)
 
-        with refusals(f"remove {path}"):
+        with refusals(f"remove {self._named(path)}"):
             # By descriptors throughout: nobody can swap a folder for a link meanwhile.
             shutil.rmtree(self._at(path))
 
@@ -242,4 +251,4 @@ class LocalHost:
 
     def _owner(self, name: str, group: str = "") -> tuple[int, int] | None:
         """Numbers of a user and a group; KeyError (told as a refusal) for one that is unknown."""
-        return files.numbers(name, group) if self._may_chown else None
+        return self._accounts.numbers(name, group) if self._may_chown else None

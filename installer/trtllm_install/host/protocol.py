@@ -82,6 +82,13 @@ class Host(Protocol):
     def environment(self, name: str) -> str | None:
         """Return a variable of the caller's environment."""
 
+    def image(self) -> str:
+        """Return the folder of the image tree that this host is, empty for a machine that runs.
+
+        An image has files and accounts of its own and nothing else: no process, no port, no
+        caller. What asks it for one of those raises HostError.
+        """
+
     def is_root(self) -> bool:
         """Tell whether the caller may write to the host."""
 

@@ -19,6 +19,7 @@ from trtllm_install.judge.gpu_platform import (
 )
 from trtllm_install.judge.gpu_users import check_gpu_users
 from trtllm_install.judge.gpus import check_gpus_present, check_memory, check_quantization
+from trtllm_install.judge.image import check_image
 from trtllm_install.judge.memory import check_memory_plan
 from trtllm_install.judge.network import check_exposure, check_ports
 from trtllm_install.judge.programs import (
@@ -63,25 +64,15 @@ def judge(
     """
     rank = {code: n for n, code in enumerate(CATALOGUE)}
     seen = [f for check in CHECKS for f in check(facts, installation)]
-    seen += check_memory_plan(memory) if memory else ()
+    if memory and not (facts.image and isinstance(facts.gpu, Unknown)):
+        seen += check_memory_plan(memory)
     seen += check_advisories(facts, installation, known.advisories, known.keys) if known else ()
     return _muted(sorted(seen, key=lambda f: rank[f.code]))
 
 
 def check_observed(facts: Facts, installation: Installation) -> Iterator[Finding]:
     """Find what could not be read, so that silence is never taken for health."""
-    weights, ports = dict(facts.weights), dict(facts.ports)
-    unasked = Unknown(reason="it was not asked for")
-    parts: list[tuple[str, object]] = [
-        ("the GPUs", facts.gpu),
-        *((f"weights of {i.name}", weights.get(i.name, unasked)) for i in installation.instances),
-        *((f"port of {name}", ports.get(name, unasked)) for name in installation.services),
-        ("the proxy program", facts.proxy),
-        ("the supervisor", facts.supervisor),
-        ("the engine", facts.engine),
-        ("the system", facts.system),
-    ]
-    for subject, part in parts:
+    for subject, part in _parts(facts, installation):
         if isinstance(part, Unknown):
             yield found(
                 "host-unreadable" if facts.root else "needs-root-to-see",
@@ -91,6 +82,22 @@ def check_observed(facts: Facts, installation: Installation) -> Iterator[Finding
                 if facts.root
                 else "sudo trtllm-install check",
             )
+
+
+def _parts(facts: Facts, installation: Installation) -> Iterator[tuple[str, object]]:
+    """Yield what was to be observed; of an image check_image says what was not."""
+    weights, ports = dict(facts.weights), dict(facts.ports)
+    unasked = None if facts.image else Unknown(reason="it was not asked for")
+    if not facts.image:
+        yield "the GPUs", facts.gpu
+    for instance in installation.instances:
+        yield f"weights of {instance.name}", weights.get(instance.name, unasked)
+    for name in installation.services:
+        yield f"port of {name}", ports.get(name, unasked)
+    yield "the proxy program", facts.proxy
+    yield "the supervisor", facts.supervisor
+    yield "the engine", facts.engine
+    yield "the system", facts.system
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -116,6 +123,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_engine,
     check_system,
     check_removed,
+    check_image,
 )
 
 

@@ -73,6 +73,7 @@ class ServiceAction(Enum):
     START = "start"
     RESTART = "restart"
     RELOAD = "reload"
+    ENABLE = "enable"  # in an image: at boot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

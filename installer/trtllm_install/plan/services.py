@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
+from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, Service
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Change, Fingerprint, ServiceAction, ServiceChange, Tree
@@ -52,6 +53,14 @@ def plan_services(
         ),
         *_touched(desired, now, before, running),
     )
+
+
+def plan_boot(*, enabled: bool) -> tuple[ServiceChange, ...]:
+    """Return what an image needs beside its files: that its boot starts everything."""
+    if enabled:
+        return ()
+    reason = "everything starts when the image is booted"
+    return (ServiceChange(action=ServiceAction.ENABLE, name=layout.TARGET, reason=reason),)
 
 
 def _backwards(names: frozenset[str], receipt: Receipt | None) -> list[str]:

@@ -10,6 +10,7 @@ from trtllm_install.model.installation import Installation
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
 from trtllm_install.probes.gpu_platform import probe_platform
+from trtllm_install.probes.image import observe_image
 from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
@@ -33,6 +34,8 @@ def observe(
     its reason. ``engine_path`` is a ``trtllm-serve`` elsewhere than in the layout,
     ``python`` one that can import pynvml. Takes 10 s more at most when NVML hangs.
     """
+    if host.image():
+        return observe_image(host, installation, engine_path=engine_path)
     simulate = installation.simulate
     wanted = [(i.name, i.host, i.port) for i in installation.instances]
     if installation.proxy:

@@ -17,6 +17,8 @@ MODULES: Final = {  # in load order: ngx_lua needs the development kit first
 LUA_FOLDERS: Final = ("/usr/share/lua/5.1", "/usr/local/share/lua/5.1", "/usr/share/luajit-2.1")
 LUA_C_FOLDERS: Final = ("/usr/lib64/lua/5.1", "/usr/local/lib/lua/5.1", "/usr/lib/lua/5.1")
 
+_SENTENCES: Final = (b"nginx version: ", b"configure arguments: ")
+
 
 def probe_proxy_binary(host: Host) -> ProxyBinary | Unknown | None:
     """Return the program that would run the proxy, None where there is neither."""
@@ -25,17 +27,30 @@ def probe_proxy_binary(host: Host) -> ProxyBinary | Unknown | None:
         path = path or host.which("nginx")
         if path is None:
             return None
-        ended = host.run([path, "-V"])
-        build = ended.stderr + ended.stdout  # nginx talks on standard error
+        build, code = _built_with(host, path)
         stated = re.search(r"version: (nginx|openresty)/(\S+)", build)
-        if ended.code != 0 or stated is None:
+        if code != 0 or stated is None:
             said = (build.strip() or "nothing").splitlines()[-1]
-            return Unknown(reason=f"{path} -V ended with {ended.code} and said: {said[:200]}")
+            return Unknown(reason=f"{path} -V ended with {code} and said: {said[:200]}")
         if stated[1] == "openresty":
             return _openresty(host, path, stated[2], build)
         return _nginx(host, path, stated[2], build)
     except HostError as error:
         return Unknown(reason=error.message)
+
+
+def _built_with(host: Host, path: str) -> tuple[str, int]:
+    """Return what ``-V`` says and its exit code; of an image what the program would say.
+
+    Both sentences are whole in the program's text (ngx_show_version_info), so that an
+    image for another machine can be read as well.
+    """
+    if not host.image():
+        ended = host.run([path, "-V"])
+        return ended.stderr + ended.stdout, ended.code  # nginx talks on standard error
+    program = host.read(path) or b""
+    said = (re.search(rb"%s[^\0]*" % words, program) for words in _SENTENCES)
+    return "\n".join(match[0].decode(errors="replace") for match in said if match), 0
 
 
 def _openresty(host: Host, path: str, version: str, build: str) -> ProxyBinary:

@@ -43,7 +43,7 @@ def _cuda_home(host: Host) -> str | None:
 
 def _open_mpi(host: Host) -> str | None:
     program = host.which("mpirun")
-    if program is not None:
+    if program is not None and not host.image():
         stated = re.search(r"Open MPI\) (\d+\S*)", host.run([program, "--version"]).stdout)
         if stated:
             return stated[1]

@@ -45,6 +45,12 @@ def _expanded(host: Host, path: str) -> str:
 
 def _calling_home(host: Host) -> str | None:
     """Return the caller's home; under sudo HOME is root's, so SUDO_USER is asked."""
+    if host.image():
+        raise ConfigError(
+            f"cannot find weights folder {DEFAULT}: nobody calls from an image, so nobody's "
+            "home is meant",
+            hint="--weights-dir DIR, as the host will see it once it is booted",
+        )
     if not host.is_root():
         home, user = host.environment("HOME"), host.environment("USER")
         return home or (host.home_of(user) if user else None)

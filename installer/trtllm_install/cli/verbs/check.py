@@ -15,24 +15,26 @@ from trtllm_install.cli.present import (
     finding_values,
     smoke_values,
 )
-from trtllm_install.cli.wiring import HOST, options_of, reading, waiting
+from trtllm_install.cli.wiring import HOST, host_of, options_of, reading, waiting
+from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Say every reason why the models would not run here; changes nothing that they use."""
-    if note := cut_off_note(HOST):
+    host = host_of(arguments, HOST)
+    if note := cut_off_note(host):
         envelope.note(note)
     options = options_of(arguments)
     with reading(arguments, envelope) as tell:
-        judged = look_at(HOST, options, tell)
+        judged = look_at(host, options, tell)
         if options.smoke:
-            judged = with_smoke(HOST, judged, options)
+            judged = with_smoke(host, judged, options)
             envelope.add({"smoke": smoke_values(judged.facts.smoke)})
         tell.findings(judged.findings)
     wanted = judged.wanted.installation
     if arguments.deep or arguments.record is not None or arguments.compare is not None:
-        judged = _deep(arguments, envelope, judged, options)
+        judged = _deep(host, arguments, envelope, judged, options)
     envelope.add({"findings": finding_values(judged.findings)})
     for line in finding_lines(judged.findings):
         envelope.say(line)
@@ -45,14 +47,18 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
 
 
 def _deep(
-    arguments: argparse.Namespace, envelope: Envelope, judged: Judged, options: Options
+    host: Host,
+    arguments: argparse.Namespace,
+    envelope: Envelope,
+    judged: Judged,
+    options: Options,
 ) -> Judged:
     from trtllm_install.app.deep import look_deep  # noqa: PLC0415 (threads; only --deep needs it)
 
     with waiting(arguments, envelope) as tell:
         tell.phase("read and hash the weights")
         judged, deep = look_deep(
-            HOST, judged, options, tell, record=arguments.record, compare=arguments.compare
+            host, judged, options, tell, record=arguments.record, compare=arguments.compare
         )
     envelope.add({"weights": deep_values(deep)})
     envelope.say(deep_words(deep))

@@ -19,15 +19,21 @@ from trtllm_install.cli.present import (
     plan_values,
     try_it,
 )
-from trtllm_install.cli.wiring import HOST, options_of, working
+from trtllm_install.cli.wiring import HOST, host_of, options_of, working
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.errors import ExitCode, GateFailed, Interrupted
+from trtllm_install.model.errors import ConfigError, ExitCode, GateFailed, Interrupted
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Make the host serve, and prove it."""
     options = options_of(arguments)
-    with working(HOST, arguments, envelope) as (host, tell):
+    machine = host_of(arguments, HOST)
+    if arguments.bundle and machine.image():
+        raise ConfigError(
+            "cannot use --bundle with --root: an engine is built on the host that runs it",
+            hint="boot the image, and install from the bundle there",
+        )
+    with working(machine, arguments, envelope) as (host, tell):
         if arguments.bundle:
             work = partial(_from_bundle, host, arguments, options, tell)
         else:
@@ -81,6 +87,8 @@ def told_install(tell: Chorus, envelope: Envelope, work: Callable[[], Installed]
 
 def _outcome(done: Installed) -> str:
     wanted = done.judged.wanted.installation
+    if image := done.judged.facts.image:
+        return f"profile {wanted.profile} is in {image.folder} and serves once that is booted"
     if not done.outcome.services:
         return f"profile {wanted.profile} is written and not started: trtllm-install start"
     simulated = " (simulated engine)" if wanted.simulate else ""

@@ -16,7 +16,7 @@ from trtllm_install.cli.present import (
     plan_summary,
     plan_values,
 )
-from trtllm_install.cli.wiring import HOST, options_of, reading
+from trtllm_install.cli.wiring import HOST, host_of, options_of, reading
 from trtllm_install.model.errors import ExitCode
 from trtllm_install.model.findings import Severity
 from trtllm_install.model.memory import MemoryPlan
@@ -24,15 +24,16 @@ from trtllm_install.model.memory import MemoryPlan
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show exactly what ``install`` would do; changes nothing."""
-    if note := cut_off_note(HOST):
+    host = host_of(arguments, HOST)
+    if note := cut_off_note(host):
         envelope.note(note)
     options = options_of(arguments)
     envelope.add({"dry_run": True})
     with reading(arguments, envelope) as tell:
-        judged = look_at(HOST, options, tell)
+        judged = look_at(host, options, tell)
         tell.findings(judged.findings)
-        supervisor = supervisor_called(judged.wanted.installation.supervisor, HOST)
-        plan = plan_step(HOST, supervisor, judged, options).plan
+        supervisor = supervisor_called(judged.wanted.installation.supervisor, host)
+        plan = plan_step(host, supervisor, judged, options).plan
         tell.planned(plan)
     envelope.add(
         {

@@ -15,17 +15,19 @@ from trtllm_install.cli.present import (
     plan_values,
     try_it,
 )
-from trtllm_install.cli.wiring import HOST, working
+from trtllm_install.cli.wiring import HOST, host_of, working
+from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Return to an earlier generation, or show what that would do."""
+    machine = host_of(arguments, HOST)
     if arguments.list:
-        return _list(envelope)
+        return _list(machine, envelope)
     if arguments.plan:
-        return _plan(envelope, arguments.to)
-    with working(HOST, arguments, envelope) as (host, tell):
+        return _plan(machine, envelope, arguments.to)
+    with working(machine, arguments, envelope) as (host, tell):
         done = rollback(host, tell, to=arguments.to, timeout_s=arguments.timeout)
     if isinstance(done, Undone):
         envelope.add({"changed": True})
@@ -41,6 +43,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
             "instances": live_values(done.outcome.services),
         }
     )
+    if image := machine.image():
+        envelope.say(f"done: {counted(plan.count, 'change')}; {_named(step)} is in {image} again")
+        return ExitCode.DONE
     envelope.say(f"done: {counted(plan.count, 'change')}; {_named(step)} serves again")
     envelope.say()
     for line in try_it(step.outline.endpoint, step.outline.models):
@@ -48,8 +53,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     return ExitCode.DONE
 
 
-def _plan(envelope: Envelope, to: int | None) -> ExitCode:
-    step = plan_rollback(HOST, to=to)
+def _plan(host: Host, envelope: Envelope, to: int | None) -> ExitCode:
+    step = plan_rollback(host, to=to)
     envelope.add(
         {
             "dry_run": True,
@@ -64,8 +69,8 @@ def _plan(envelope: Envelope, to: int | None) -> ExitCode:
     return ExitCode.DONE
 
 
-def _list(envelope: Envelope) -> ExitCode:
-    kept = kept_generations(HOST)
+def _list(host: Host, envelope: Envelope) -> ExitCode:
+    kept = kept_generations(host)
     current = [one.generation.receipt.profile for one in kept if one.is_current]
     envelope.add({"profile": current[0] if current else None})
     envelope.add({"generations": [_values(one) for one in kept]})

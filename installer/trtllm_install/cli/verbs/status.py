@@ -16,23 +16,28 @@ from trtllm_install.cli.status_view import (
     table_lines,
 )
 from trtllm_install.cli.verbs.drain import backend_values
-from trtllm_install.cli.wiring import HOST
+from trtllm_install.cli.wiring import HOST, host_of
+from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ConfigError, ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show where each service is; 6 when one does not serve."""
+    host = host_of(arguments, HOST)
     if arguments.watch:
-        return _watch(envelope)
-    if note := cut_off_note(HOST):
+        return _watch(host, envelope)
+    if note := cut_off_note(host):
         envelope.note(note)
-    overview = read_overview(HOST)
+    overview = read_overview(host)
     status = overview.status
     envelope.add({"profile": status.receipt.profile, "instances": live_values(status.services)})
     envelope.add({"installation": installation_values(status)})
     envelope.add({"backends": backend_values(tuple(overview.backends.values()))})
     envelope.add({"gpus": gpu_values(overview.gpus), "unknown": list(overview.unknown)})
     envelope.say(head_line(overview))
+    if image := host.image():
+        envelope.say(f"in {image}: nothing runs before it is booted")
+        return ExitCode.DONE
     envelope.say()
     for line, _ in table_lines(rows_of(overview, now())):
         envelope.say(line)
@@ -47,14 +52,16 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     return ExitCode.DONE if overview.serving else ExitCode.GATE_FAILED
 
 
-def _watch(envelope: Envelope) -> ExitCode:
+def _watch(host: Host, envelope: Envelope) -> ExitCode:
+    if host.image():
+        raise ConfigError("cannot watch an image: nothing runs in it", hint="leave out --watch")
     if envelope.output != "text":
         raise ConfigError(
             "cannot watch in JSON: it has no end", hint="leave out --output, or --watch"
         )
     from trtllm_install.cli.status_screen import watch_status  # noqa: PLC0415 (rich is 60 ms)
 
-    watch_status(HOST)
+    watch_status(host)
     return ExitCode.DONE
 
 

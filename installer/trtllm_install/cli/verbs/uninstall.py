@@ -6,21 +6,23 @@ import sys
 from trtllm_install.app.uninstall import Going, plan_uninstall, uninstall
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values
-from trtllm_install.cli.wiring import HOST, reading, waiting, working
+from trtllm_install.cli.wiring import HOST, host_of, reading, waiting, working
+from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ConfigError, ExitCode
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Remove what install wrote."""
+    machine = host_of(arguments, HOST)
     if arguments.dry_run:
-        return _shown(arguments, envelope)
+        return _shown(machine, arguments, envelope)
     if arguments.purge and not arguments.yes:
-        _ask(plan_uninstall(HOST, purge=True))
+        _ask(plan_uninstall(machine, purge=True))
     if arguments.purge:  # its log would be one of those that go
         with waiting(arguments, envelope) as tell:
-            gone = uninstall(HOST, tell, purge=True)
+            gone = uninstall(machine, tell, purge=True)
     else:
-        with working(HOST, arguments, envelope) as (host, tell):
+        with working(machine, arguments, envelope) as (host, tell):
             gone = uninstall(host, tell, purge=False)
     envelope.add({"changed": bool(gone.removed), "changes": change_values(gone.removed)})
     if not gone.removed:
@@ -35,9 +37,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     return ExitCode.DONE
 
 
-def _shown(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
+def _shown(host: Host, arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     with reading(arguments, envelope):
-        going = plan_uninstall(HOST, purge=arguments.purge)
+        going = plan_uninstall(host, purge=arguments.purge)
     envelope.add({"dry_run": True, "changes": change_values(going.changes)})
     for line in _lines(going) or ["nothing is installed"]:
         envelope.say(line)

@@ -13,6 +13,7 @@ from trtllm_install.model.facts.gpu import (
     LostGpu,
     SmokeFacts,
 )
+from trtllm_install.model.facts.image import ImageFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
 from trtllm_install.model.facts.system import SystemFacts
@@ -39,6 +40,7 @@ __all__ = [
     "GpuPlatform",
     "GpuProcess",
     "Holder",
+    "ImageFacts",
     "LostGpu",
     "PortFacts",
     "ProxyBinary",
@@ -65,4 +67,5 @@ class Facts:
     system: SystemFacts | Unknown
     platform: GpuPlatform | None = None  # None = not looked at: the GPUs are simulated
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
+    image: ImageFacts | None = None  # None = a machine that runs
     removed: tuple[str, ...] = ()  # configuration of ours that is gone and stays so

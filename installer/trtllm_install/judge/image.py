@@ -1,0 +1,35 @@
+"""Judges an image: what has to be in it before it is booted, and what is left to the boot."""
+
+from collections.abc import Iterator
+
+from trtllm_install.model import layout
+from trtllm_install.model.facts import Facts, Unknown
+from trtllm_install.model.findings import Finding, found
+from trtllm_install.model.installation import Installation
+
+
+def check_image(facts: Facts, installation: Installation) -> Iterator[Finding]:
+    """Find an image without the tool, and say what nobody can know before it runs."""
+    image = facts.image
+    if image is None:
+        return
+    if not image.tool:
+        yield found(
+            "image-without-tool",
+            image.folder,
+            what=f"no {layout.supervise()} in it, and every service begins with that",
+            expected="the tool inside the image",
+            remedy=f"sudo systemd-nspawn -D {image.folder} --bind-ro=$PWD:/src "
+            "/src/scripts/bootstrap.sh --version",
+        )
+    parts = ["ports"]
+    if isinstance(facts.gpu, Unknown):
+        parts = ["GPUs", "driver", "memory", *parts]
+    if image.weights and not installation.simulate:
+        parts.append(f"weights of {', '.join(image.weights)}")
+    yield found(
+        "image-judged-later",
+        image.folder,
+        what=f"nothing was said about {', '.join(parts)}: the host that boots it decides",
+        remedy="trtllm-install check, on that host",
+    )
