@@ -88,6 +88,8 @@ def test_systemd_is_installed_and_enabled_by_a_link(image: ImageRoot, bare: dict
     assert (image.tree / "var/lib/trtllm/qwen").stat().st_uid == uid
     assert made(image, *MULTI)["changes"] == []
     assert "in " in image.make("status").stdout
+    verified = image.make("verify")
+    assert verified.stdout.startswith("no drift from generation 1"), verified.stdout
 
 
 def test_the_image_serves_by_itself_once_it_is_booted(image: ImageRoot) -> None:

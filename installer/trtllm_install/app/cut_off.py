@@ -36,10 +36,11 @@ def cut_off(host: Host) -> tuple[Cut, str]:
     verb, process = opened.begin.verb, opened.begin.process
     if still_runs(host, process):
         return Cut.AT_WORK, f"a run of {verb} is at work: pid {process.split()[0]}"
-    if image := host.image():  # whoever makes it may still do: no process of it can be looked at
-        again = f"{AGAIN} --root {image}"
-        return Cut.UNKNOWN, f"a run of {verb} is at work or was cut off: `{again}` undoes it"
-    return Cut.OFF, f"a run of {verb} was cut off: `{AGAIN}` undoes it"
+    # Whoever makes an image may still do: no process of it can be looked at.
+    state, was, again = Cut.OFF, "was cut off", AGAIN
+    if image := host.image():
+        state, was, again = Cut.UNKNOWN, "is at work or was cut off", f"{AGAIN} --root {image}"
+    return state, f"a run of {verb} {was}: `{again}` undoes it"
 
 
 def cut_off_note(host: Host) -> str:

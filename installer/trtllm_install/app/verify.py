@@ -119,6 +119,8 @@ def _running(host: Host, installed: Installed, tree: Tree) -> Iterator[Drift]:
     receipt, whole = installed.receipt, installed.whole
     units = _units(host, receipt)
     yield from judge_units(installed, units)
+    if host.image():
+        return
     launchers = probe_launchers(host, receipt.order)
     now = fingerprints(whole, tree, ()) if whole else {}
     yield from judge_launchers(installed, tree, now, launchers, units)

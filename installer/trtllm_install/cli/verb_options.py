@@ -14,7 +14,7 @@ from trtllm_install.cli.grouped_arguments import (
 
 Verb = argparse.ArgumentParser
 
-_OF_IMAGES = {"install", "check", "plan", "status", "rollback", "uninstall"}
+_OF_IMAGES = {"install", "check", "plan", "status", "verify", "rollback", "uninstall"}
 
 
 def add_options(name: str, verb: Verb) -> None:

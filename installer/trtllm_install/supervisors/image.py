@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.facts.units import UnitFacts
 from trtllm_install.model.tree import ServiceAction, ServiceChange
 
 # What `systemctl enable` makes of the [Install] section of trtllm.target.
@@ -26,6 +27,20 @@ class ImageSupervisor:
     def enabled(self) -> bool:
         """See Supervisor.enabled; only systemd has something to enable."""
         return self.name != "systemd" or self._host.look(ENABLED) is not None
+
+    def describe(self, services: Sequence[str]) -> tuple[UnitFacts, ...]:  # noqa: ARG002
+        """Return what is enabled at boot; that nothing runs is as it has to be."""
+        if self.name != "systemd":
+            return ()
+        target = UnitFacts(
+            name=layout.TARGET,
+            unit=layout.TARGET,
+            load="loaded",
+            active="active",
+            runs=True,
+            enabled="enabled" if self.enabled() else "disabled",
+        )
+        return (target,)
 
     def activate(self) -> None:
         """See Supervisor.activate."""

@@ -5,7 +5,7 @@ import argparse
 from trtllm_install.app.verify import Verified, verify
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import counted, live_values
-from trtllm_install.cli.wiring import HOST, reading
+from trtllm_install.cli.wiring import HOST, host_of, reading
 from trtllm_install.model.drift import Drift, Weight
 from trtllm_install.model.errors import ExitCode
 
@@ -28,7 +28,7 @@ def drift_values(one: Drift) -> dict[str, object]:
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show what differs from the receipt; 10 when something does."""
     with reading(arguments, envelope) as tell:
-        seen = verify(HOST, tell)
+        seen = verify(host_of(arguments, HOST), tell)
     envelope.add(
         {
             "drift": [drift_values(one) for one in seen.drift],
