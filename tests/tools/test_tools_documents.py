@@ -429,7 +429,9 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     memory = memory_values(planned())
     ((share,),) = [gpu["instances"] for gpu in memory["gpus"]]  # type: ignore[attr-defined]
     printed = {
-        "The document": envelope_keys().union({"smoke", "memory", "weights"}, *_ONLY.values()),
+        "The document": envelope_keys().union(
+            {"checks", "smoke", "memory", "weights"}, *_ONLY.values()
+        ),
         "A finding": set(finding_values([found("gpu-lost", "GPU 0", what="x")])[0]),
         "A change": set(change_values([change])[0]),
         "A smoke test": set(smoke_values(SmokeFacts(gpus=(), outside=SmokeRun())) or {}),

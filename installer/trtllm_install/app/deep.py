@@ -51,7 +51,11 @@ def look_deep(
     files = probe_weight_files(host, judged.facts)
     run = _Run(host=host, reporter=reporter, known=read_hashes(host))
     deep = replace(run.hash_all(files), recorded=recorded, manifest=compared)
-    findings = judge_deep(deep, judged.facts, judged.wanted.installation)
+    findings = [
+        finding
+        for finding in judge_deep(deep, judged.facts, judged.wanted.installation)
+        if judged.scope.asked is None or finding.code in judged.scope.made
+    ]
     if record is not None:
         write_manifest(host, record or manifest_path(host), _folders(deep))
     judged = replace(judged, findings=(*judged.findings, *accepted(findings, options.accept)))

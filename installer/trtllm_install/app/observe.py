@@ -18,6 +18,7 @@ from trtllm_install.model.facts import Facts
 from trtllm_install.model.findings import Finding, accepted, blocking
 from trtllm_install.model.memory import MemoryPlan
 from trtllm_install.model.receipt import Receipt
+from trtllm_install.model.scope import Scope, parse_scope
 from trtllm_install.probes.observe import observe
 from trtllm_install.probes.removed import probe_removed
 from trtllm_install.receipts.store import read_receipt
@@ -34,6 +35,7 @@ class Judged:
     findings: tuple[Finding, ...]
     receipt: Receipt | None
     memory: MemoryPlan
+    scope: Scope
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -47,7 +49,8 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     receipt = read_receipt(host)
     wanted = prepare(host, options, receipt)
     reporter.profile(wanted.installation.profile)
-    facts = observe(host, wanted.installation, engine_path=wanted.engine.program)
+    scope = parse_scope(options.only, smoke=options.smoke, deep=options.deep)
+    facts = observe(host, wanted.installation, engine_path=wanted.engine.program, parts=scope.parts)
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
     memory = memory_plan(wanted, facts)
@@ -57,18 +60,22 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     return Judged(
         wanted=wanted,
         facts=facts,
-        findings=judged_findings(wanted, facts, memory, options),
+        findings=judged_findings(wanted, facts, memory, options, scope),
         receipt=receipt,
         memory=memory,
+        scope=scope,
     )
 
 
 def judged_findings(
-    wanted: Wanted, facts: Facts, memory: MemoryPlan, options: Options
+    wanted: Wanted, facts: Facts, memory: MemoryPlan, options: Options, scope: Scope
 ) -> tuple[Finding, ...]:
-    """Return every finding, with errors that the operator accepts made warnings."""
+    """Return every finding in ``scope``, errors that the operator accepts made warnings."""
     known = Known(advisories=shipped_advisories(), keys=wanted.keys)
-    return accepted(judge(facts, wanted.installation, memory, known), options.accept)
+    found = judge(facts, wanted.installation, memory, known)
+    if scope.asked is not None:
+        found = tuple(f for f in found if f.code in scope.made)
+    return accepted(found, options.accept)
 
 
 @cache

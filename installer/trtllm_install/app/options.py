@@ -19,6 +19,8 @@ class Options:
     smoke: bool = False
     rollback: bool = True  # undo everything when a service or a proof fails
     accept: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()  # codes and areas; () = every check
+    deep: bool = False
     on_conflict: Literal["keep", "restore", "replace", "fail"] = "keep"
     timeout_s: float = 3600.0
     memory: Literal["keep", "pin", "unpin"] = "keep"  # absolute KV caches, kept from run to run

@@ -29,7 +29,7 @@ def with_smoke(host: Host, judged: Judged, options: Options) -> Judged:
     if not idle:
         return judged
     facts = replace(judged.facts, smoke=_tried(host, judged, idle))
-    findings = judged_findings(judged.wanted, facts, judged.memory, options)
+    findings = judged_findings(judged.wanted, facts, judged.memory, options, judged.scope)
     return replace(judged, facts=facts, findings=findings)
 
 

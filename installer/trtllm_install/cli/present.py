@@ -7,6 +7,7 @@ from trtllm_install.model.facts import SmokeFacts, Unknown
 from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.hashes import DeepFacts
+from trtllm_install.model.scope import Scope
 from trtllm_install.model.tree import Action, Change, Plan, ServiceChange
 from trtllm_install.plan.diff import unified
 
@@ -119,6 +120,21 @@ def finding_values(findings: Sequence[Finding]) -> list[dict[str, object]]:
         }
         for f in findings
     ]
+
+
+def scope_values(scope: Scope) -> dict[str, object]:
+    """Return for JSON which checks were made, so that a part is not taken for the whole."""
+    return {
+        "only": None if scope.asked is None else list(scope.asked),
+        "made": list(scope.made),
+        "left_out": list(scope.left_out),
+    }
+
+
+def scope_words(scope: Scope) -> str:
+    """Return how many checks a run with ``--only`` made, none of which found an error."""
+    made, every = len(scope.made), len(scope.made) + len(scope.left_out)
+    return f"{made} of {every} checks were made, and none of them found an error"
 
 
 def smoke_values(smoke: SmokeFacts | Unknown | None) -> dict[str, object] | None:

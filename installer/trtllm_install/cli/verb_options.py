@@ -60,6 +60,13 @@ def _check(verb: Verb) -> None:
         ("--compare", "with --deep: compare with the hashes that were written down"),
     ):
         verb.add_argument(name, metavar="FILE", nargs="?", const="", help=text)
+    verb.add_argument(
+        "--only",
+        metavar="CODE[,CODE]",
+        action="append",
+        default=[],
+        help="make these checks and what they depend on; takes areas too",
+    )
 
 
 def _plan(verb: Verb) -> None:

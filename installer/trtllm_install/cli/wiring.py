@@ -56,6 +56,8 @@ def options_of(arguments: argparse.Namespace) -> Options:
         init=arguments.init,
         simulate=arguments.simulate,
         accept=tuple(arguments.accept),
+        only=tuple(getattr(arguments, "only", ())),
+        deep=_is_deep(arguments),
         start=not getattr(arguments, "no_start", False),
         smoke=getattr(arguments, "smoke", False),
         rollback=not getattr(arguments, "no_rollback", False),
@@ -63,6 +65,12 @@ def options_of(arguments: argparse.Namespace) -> Options:
         timeout_s=getattr(arguments, "timeout", 3600.0),
         memory=_memory(arguments),
     )
+
+
+def _is_deep(arguments: argparse.Namespace) -> bool:
+    """--record and --compare mean --deep."""
+    named = (getattr(arguments, name, None) is not None for name in ("record", "compare"))
+    return getattr(arguments, "deep", False) or any(named)
 
 
 def _memory(arguments: argparse.Namespace) -> Literal["keep", "pin", "unpin"]:

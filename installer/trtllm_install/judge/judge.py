@@ -33,7 +33,7 @@ from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.advisories import Advisory
 from trtllm_install.model.catalogue import CATALOGUE
-from trtllm_install.model.facts import Facts, Unknown
+from trtllm_install.model.facts import NOT_ASKED, Facts, Unknown
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 from trtllm_install.model.memory import MemoryPlan
@@ -73,7 +73,7 @@ def judge(
 def check_observed(facts: Facts, installation: Installation) -> Iterator[Finding]:
     """Find what could not be read, so that silence is never taken for health."""
     for subject, part in _parts(facts, installation):
-        if isinstance(part, Unknown):
+        if isinstance(part, Unknown) and part is not NOT_ASKED:
             yield found(
                 "host-unreadable" if facts.root else "needs-root-to-see",
                 subject,
@@ -87,13 +87,13 @@ def check_observed(facts: Facts, installation: Installation) -> Iterator[Finding
 def _parts(facts: Facts, installation: Installation) -> Iterator[tuple[str, object]]:
     """Yield what was to be observed; of an image check_image says what was not."""
     weights, ports = dict(facts.weights), dict(facts.ports)
-    unasked = None if facts.image else Unknown(reason="it was not asked for")
+    unread = None if facts.image else Unknown(reason="it was not read")
     if not facts.image:
         yield "the GPUs", facts.gpu
     for instance in installation.instances:
-        yield f"weights of {instance.name}", weights.get(instance.name, unasked)
+        yield f"weights of {instance.name}", weights.get(instance.name, unread)
     for name in installation.services:
-        yield f"port of {name}", ports.get(name, unasked)
+        yield f"port of {name}", ports.get(name, unread)
     yield "the proxy program", facts.proxy
     yield "the supervisor", facts.supervisor
     yield "the engine", facts.engine

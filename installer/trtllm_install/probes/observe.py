@@ -2,11 +2,14 @@
 
 import posixpath
 import sys
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
 
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.facts import Facts
+from trtllm_install.model.facts import NOT_ASKED, DriverProblem, Facts, GpuFacts, Unknown
 from trtllm_install.model.installation import Installation
+from trtllm_install.model.scope import EVERY_PART
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
 from trtllm_install.probes.gpu_platform import probe_platform
@@ -17,6 +20,7 @@ from trtllm_install.probes.supervisor import probe_supervisor
 from trtllm_install.probes.system import probe_system
 from trtllm_install.probes.weights import probe_weights
 
+Fact = TypeVar("Fact")
 SUPERVISORD: Final = posixpath.join(posixpath.dirname(sys.executable), "supervisord")
 
 
@@ -27,12 +31,14 @@ def observe(
     engine_path: str | None = None,
     supervisord: str = SUPERVISORD,
     python: str = sys.executable,
+    parts: frozenset[str] = EVERY_PART,
 ) -> Facts:
     """Return all facts that judging ``installation`` needs.
 
     Reads only, and never raises HostError: a part that cannot be read is Unknown with
     its reason. ``engine_path`` is a ``trtllm-serve`` elsewhere than in the layout,
-    ``python`` one that can import pynvml. Takes 10 s more at most when NVML hangs.
+    ``python`` one that can import pynvml. Of ``parts``, fields of Facts, those that are not
+    named are not looked at. Takes 10 s more at most when NVML hangs.
     """
     if host.image():
         return observe_image(host, installation, engine_path=engine_path)
@@ -40,14 +46,31 @@ def observe(
     wanted = [(i.name, i.host, i.port) for i in installation.instances]
     if installation.proxy:
         wanted.append(("proxy", installation.proxy.host, installation.proxy.port))
+
+    def seen(part: str, probe: Callable[[], Fact]) -> Fact | Unknown:
+        return probe() if part in parts else NOT_ASKED
+
     return Facts(
         root=host.is_root(),
-        gpu=simulated_gpus(installation) if simulate else probe_gpus(host, python=python),
-        weights=tuple((i.name, probe_weights(host, i)) for i in installation.instances),
-        ports=probe_ports(host, wanted),
-        proxy=probe_proxy_binary(host) if installation.proxy else None,
-        supervisor=probe_supervisor(host, supervisord),
-        engine=probe_engine(host, engine_path),
-        system=probe_system(host, simulate=simulate),
-        platform=None if simulate else probe_platform(host),
+        gpu=seen("gpu", lambda: _gpus(host, installation, python)),
+        weights=tuple(
+            (i.name, seen("weights", partial(probe_weights, host, i)))
+            for i in installation.instances
+        ),
+        ports=probe_ports(host, wanted)
+        if "ports" in parts
+        else tuple((name, NOT_ASKED) for name, _, _ in wanted),
+        proxy=seen("proxy", lambda: probe_proxy_binary(host)) if installation.proxy else None,
+        supervisor=seen("supervisor", lambda: probe_supervisor(host, supervisord)),
+        engine=seen("engine", lambda: probe_engine(host, engine_path)),
+        system=seen("system", lambda: probe_system(host, simulate=simulate)),
+        platform=None if simulate or "platform" not in parts else probe_platform(host),
     )
+
+
+def _gpus(
+    host: Host, installation: Installation, python: str
+) -> GpuFacts | DriverProblem | Unknown:
+    if installation.simulate:
+        return simulated_gpus(installation)
+    return probe_gpus(host, python=python)

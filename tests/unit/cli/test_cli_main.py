@@ -317,3 +317,25 @@ def test_main_reads_the_words_of_the_process_when_it_is_given_none(
     monkeypatch.setattr("sys.argv", ["trtllm-install", "--version"])
     assert main() == 0
     assert __version__ in capsys.readouterr().out
+
+
+def test_check_only_is_never_taken_for_a_pass_of_the_whole(line: CommandLine) -> None:
+    del line.host.nodes["/usr/sbin/nginx"]
+    ran = line.run("check", *INSTALL[1:], "--only", "port-taken")
+    assert ran.code == 0
+    assert "can run here" not in ran.out
+    assert "checks were made" in ran.out.splitlines()[-1]
+    document = line.run("check", *INSTALL[1:], "--only", "network", "--output", "json").document
+    assert "proxy-binary-missing" in document["checks"]["left_out"]
+    assert "port-taken" in document["checks"]["only"]
+    assert document["findings"] == []
+    assert line.run("check", *INSTALL[1:], "--only", "programs").code == 3
+    refused = line.run("check", *INSTALL[1:], "--only", "port-takn", "--output", "json")
+    assert refused.code == 2
+    assert "near is port-taken" in refused.document["error"]["message"]
+
+
+def test_check_only_reads_nothing_else(line: CommandLine) -> None:
+    line.host.ran.clear()
+    line.run("check", *INSTALL[1:], "--only", "weights,network")
+    assert [argv[0] for argv in line.host.ran] == ["systemctl"]  # which supervisor it would be

@@ -13,6 +13,8 @@ from trtllm_install.cli.present import (
     deep_words,
     finding_lines,
     finding_values,
+    scope_values,
+    scope_words,
     smoke_values,
 )
 from trtllm_install.cli.wiring import HOST, host_of, options_of, reading, waiting
@@ -28,20 +30,28 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     options = options_of(arguments)
     with reading(arguments, envelope) as tell:
         judged = look_at(host, options, tell)
-        if options.smoke:
+        trying = options.smoke or judged.scope.smoke
+        if trying:
             judged = with_smoke(host, judged, options)
             envelope.add({"smoke": smoke_values(judged.facts.smoke)})
         tell.findings(judged.findings)
     wanted = judged.wanted.installation
-    if arguments.deep or arguments.record is not None or arguments.compare is not None:
+    if options.deep:
         judged = _deep(host, arguments, envelope, judged, options)
-    envelope.add({"findings": finding_values(judged.findings)})
+    envelope.add(
+        {
+            "findings": finding_values(judged.findings),
+            "checks": scope_values(judged.scope),
+        }
+    )
     for line in finding_lines(judged.findings):
         envelope.say(line)
-    if options.smoke:
+    if trying:
         envelope.say(smoke_sentence(judged.facts))
     errors = judged.errors
     verdict = f"cannot run: {counted(len(errors), 'error')}" if errors else "can run here"
+    if judged.scope.asked is not None and not errors:
+        verdict = f"may run here or not: {scope_words(judged.scope)}"
     envelope.say(f"profile {wanted.profile} {verdict}")
     return ExitCode.PREFLIGHT_FAILED if errors else ExitCode.DONE
 

@@ -17,7 +17,7 @@ from trtllm_install.model.facts.image import ImageFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
 from trtllm_install.model.facts.system import SystemFacts
-from trtllm_install.model.facts.unknown import Unknown
+from trtllm_install.model.facts.unknown import NOT_ASKED, Unknown
 from trtllm_install.model.facts.weights import (
     Blocked,
     FileFault,
@@ -27,6 +27,7 @@ from trtllm_install.model.facts.weights import (
 )
 
 __all__ = [
+    "NOT_ASKED",
     "Blocked",
     "DriverFault",
     "DriverProblem",
