@@ -72,12 +72,13 @@ fail_with_log() {
   fail "$@"
 }
 
+# take_lock SECONDS: another bootstrap is waited for.
 take_lock() {
   command -v flock >/dev/null || return 0
   exec 9>>"$LOCK"
-  if ! flock --nonblock 9; then
+  if ! flock --timeout "${1:-0}" 9; then
     fail 7 "cannot start: another bootstrap is at work (pid $(cat "$LOCK"))" \
-      'wait for it to end, then run this again'
+      'wait for it to end, then run this again; --lock-timeout S waits for it'
   fi
   echo "$$" >"$LOCK"
 }
@@ -332,7 +333,7 @@ main() {
   trap tidy EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  take_lock
+  take_lock "$(value_of --lock-timeout "$@")"
   if [ "${1:-}" = --remove ]; then
     [ "$#" -eq 1 ] || fail 2 'cannot remove: --remove stands alone' "run: sudo $0 --remove"
     remove_tool

@@ -216,8 +216,10 @@ class FakeHost(FakeTree):
         """Shield from nothing: no signal reaches a fake."""
         return nullcontext()
 
-    def lock(self, path: str) -> AbstractContextManager[None]:
-        """Hold a lock, or raise Locked naming who does."""
+    def lock(
+        self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold a lock, or raise Locked naming who does, however patient the caller is."""
         return self._lock(normal(path))
 
     @contextmanager

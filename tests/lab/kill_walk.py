@@ -167,7 +167,7 @@ def in_child(act: Callable[[], object]) -> tuple[int, str]:
 def recover() -> None:
     """What an operator does; without an open journal it would go further back."""
     if Journal(HOST).read() is None or is_final(HOST):
-        with HOST.lock("/run/lock/trtllm-install.lock"):
+        with HOST.lock("/run/trtllm-install.lock"):
             undo(HOST, Chorus())
         return
     rollback(HOST, Chorus(), to=None, timeout_s=60)

@@ -14,6 +14,9 @@ from trtllm_install.cli.grouped_arguments import (
 
 Verb = argparse.ArgumentParser
 
+_LOCKING = {"install", "rollback", "uninstall", "start", "stop", "restart"} | {
+    f"engine {word}" for word in ("add", "use", "remove")
+}
 _OF_IMAGES = {"install", "check", "plan", "status", "verify", "rollback", "uninstall"}
 
 
@@ -21,6 +24,14 @@ def add_options(name: str, verb: Verb) -> None:
     """Give the parser of a verb its options."""
     if name != "gpu-ready":
         verb.add_argument("--output", choices=("text", "json", "jsonl"), default="text")
+    if name in _LOCKING:
+        verb.add_argument(
+            "--lock-timeout",
+            type=float,
+            default=0.0,
+            metavar="S",
+            help="wait for another run (default: do not)",
+        )
     if name in _OF_IMAGES:
         verb.add_argument("--root", metavar="DIR", help="an image tree instead of this host")
     if name.startswith("engine "):

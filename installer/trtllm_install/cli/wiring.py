@@ -15,6 +15,7 @@ from trtllm_install.cli.chorus import Chorus
 from trtllm_install.cli.envelope import API_VERSION, Envelope
 from trtllm_install.cli.plain import PlainReporter
 from trtllm_install.host.local import LocalHost
+from trtllm_install.host.patient import patient
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.watched import watched
 from trtllm_install.model.errors import ConfigError
@@ -107,12 +108,14 @@ def working(
         with waiting(arguments, envelope) as tell:
             yield host, tell
         return
+    wait = arguments.lock_timeout
     from trtllm_install.cli.runlog import RunLog  # noqa: PLC0415 (other verbs do without)
 
     with _talking(arguments, envelope) as talk:
         log = RunLog(host, arguments.verb, sys.argv, complain=_complain)
         with _told(Chorus(talk, log), envelope) as tell, _logged(log, envelope):
-            yield watched(host, ran=log.command, writes=log.open), tell
+            machine = watched(host, ran=log.command, writes=log.open)
+            yield patient(machine, wait, tell.note) if wait else machine, tell
 
 
 @contextmanager

@@ -78,11 +78,13 @@ class ImageHost(LocalHost):
         """Raise HostError."""
         raise HostError(f"cannot ask {method} {url}: nothing runs in an image", hint="boot it")
 
-    def lock(self, path: str) -> AbstractContextManager[None]:
+    def lock(
+        self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
         """Hold a lock of this machine that belongs to the image: none is left in the tree."""
         stem, _, ending = path.rpartition(".")
         tree = sha256(self._root.encode()).hexdigest()[:12]
-        return locking.lock(f"{stem}-{tree}.{ending}")
+        return locking.lock(f"{stem}-{tree}.{ending}", patience=patience, told=told)
 
     def _refuse(self, argv: Sequence[str]) -> NoReturn:
         raise HostError(

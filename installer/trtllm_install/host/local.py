@@ -245,9 +245,11 @@ class LocalHost:
         """See Host.shielded."""
         return signals.shielded()
 
-    def lock(self, path: str) -> AbstractContextManager[None]:
+    def lock(
+        self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
         """See Host.lock."""
-        return locking.lock(self._at(path))
+        return locking.lock(self._at(path), patience=patience, told=told)
 
     def _owner(self, name: str, group: str = "") -> tuple[int, int] | None:
         """Numbers of a user and a group; KeyError (told as a refusal) for one that is unknown."""

@@ -201,5 +201,11 @@ class Host(Protocol):
     def shielded(self) -> AbstractContextManager[None]:
         """Hold off SIGINT, SIGTERM and SIGHUP: what is inside must not be cut short."""
 
-    def lock(self, path: str) -> AbstractContextManager[None]:
-        """Hold an exclusive lock; raises Locked naming the holder's pid, age and command."""
+    def lock(
+        self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold an exclusive lock; raises Locked naming the holder's pid, age and command.
+
+        One that another holds is waited for up to ``patience`` seconds; ``told`` hears once
+        whose it is. It ends with its holder, however that ends.
+        """

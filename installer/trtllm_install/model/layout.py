@@ -38,8 +38,8 @@ RUN: Final = "/run/trtllm"
 PROXY_ADMIN_SOCKET: Final = "/run/trtllm/proxy-admin.sock"
 SUPERVISORD_SOCKET: Final = "/run/trtllm/supervisord.sock"
 SUPERVISORD_PID: Final = "/run/trtllm/supervisord.pid"
-LOCK: Final = "/run/lock/trtllm-install.lock"
-ENGINES_LOCK: Final = "/run/lock/trtllm-engines.lock"
+LOCK: Final = "/run/trtllm-install.lock"  # not below /run/lock, where everybody may write
+ENGINES_LOCK: Final = "/run/trtllm-engines.lock"
 
 USER: Final = "trtllm"
 

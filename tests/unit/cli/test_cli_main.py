@@ -100,7 +100,7 @@ def prepare(line: CommandLine, what: str) -> None:
         case "failing model":
             line.systemd.fates["qwen"] = Fate(state="failed", code=66, reason="no weights")
         case "held lock":
-            host.hold_lock("/run/lock/trtllm-install.lock", "pid 7")
+            host.hold_lock("/run/trtllm-install.lock", "pid 7")
         case "not root":
             host.root = False
         case "edited":

@@ -68,6 +68,33 @@ def test_the_second_run_is_told_pid_command_and_age_of_the_first(path: str, hold
     assert "wait" in caught.value.hint
 
 
+def test_a_patient_run_is_told_once_whom_it_waits_for_and_goes_on(path: str, holder: int) -> None:
+    told: list[str] = []
+
+    def hear(text: str) -> None:
+        told.append(text)
+        end(holder)
+
+    with lock(path, patience=60, told=hear):
+        assert told == [t for t in told if t.startswith(f"waiting for another run: pid {holder}, ")]
+    assert len(told) == 1
+
+
+def test_patience_ends(path: str, holder: int) -> None:
+    with pytest.raises(Locked, match=rf"after 0.2 s: pid {holder}") as caught:
+        lock(path, patience=0.2).__enter__()
+    assert "--lock-timeout" in caught.value.hint
+
+
+def test_no_secret_of_a_command_line_is_shown_to_others(path: str) -> None:
+    before, sys.argv = sys.argv, ["trtllm-install", "--index", "https://me:hunter2@host/"]
+    try:
+        with lock(path):
+            assert "hunter2" not in Path(path).read_text()
+    finally:
+        sys.argv = before
+
+
 def test_a_lock_dies_with_its_holder(path: str, holder: int) -> None:
     end(holder)
     with lock(path):

@@ -7,6 +7,7 @@ from trtllm_install.app.uninstall import Going, plan_uninstall, uninstall
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values
 from trtllm_install.cli.wiring import HOST, host_of, reading, waiting, working
+from trtllm_install.host.patient import patient
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ConfigError, ExitCode
 
@@ -20,7 +21,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         _ask(plan_uninstall(machine, purge=True))
     if arguments.purge:  # its log would be one of those that go
         with waiting(arguments, envelope) as tell:
-            gone = uninstall(machine, tell, purge=True)
+            host = patient(machine, arguments.lock_timeout, tell.note)
+            gone = uninstall(host, tell, purge=True)
     else:
         with working(machine, arguments, envelope) as (host, tell):
             gone = uninstall(host, tell, purge=False)
