@@ -57,7 +57,7 @@ def golden_files(supervisor: str) -> dict[str, bytes]:
     files = {
         file.path.lstrip("/"): _without_generation(file.content)
         for file in tree.files
-        if "/lualib/" not in file.path
+        if not any(f"/proxy/{verbatim}/" in file.path for verbatim in ("lualib", "web"))
     }
     files[LISTING] = "".join(f"{line}\n" for line in _listing(tree)).encode()
     return files

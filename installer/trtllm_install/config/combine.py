@@ -36,6 +36,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             port=site.port or profile.proxy.port,
             first_byte_s=site.proxy.first_byte_s or profile.proxy.first_byte_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
+            page=site.proxy.page,
         )
     _refuse_shared_ports(instances, proxy)
     return Installation(

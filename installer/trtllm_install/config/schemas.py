@@ -112,6 +112,7 @@ class SiteProxyShape(_Strict):
 
     first_byte_s: Positive | None = None
     body_limit_mib: Positive | None = None
+    page: bool = Field(default=True, description="serve the web page at /")
 
 
 class SiteShape(_Strict):

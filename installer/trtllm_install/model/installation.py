@@ -54,6 +54,7 @@ class Proxy:
     port: int
     first_byte_s: int = 1800  # longest silence of an engine that is still working
     body_limit_mib: int = 64
+    page: bool = True  # the web page at /
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,3 +36,4 @@ class ProxySpec:
     access_log: str  # a path or "off"
     admin_socket: str
     workers: int
+    page: bool = True  # serve the web page at /

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from trtllm_install.model.proxyspec import ProxySpec, Upstream
 
 _LUALIB: Final = "lualib/trtllm"
+# Path, file and media type of the web page.
+_PAGE: Final = (
+    ("/", "index.html", "text/html"),
+    ("/page.css", "page.css", "text/css"),
+    ("/page.js", "page.js", "text/javascript"),
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"[^\s\"'\\;{}$*]*")
 _GENERATION: Final = re.compile(r'generation = "[0-9a-f]*"')
@@ -31,10 +37,14 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
     _check(spec)
     upstreams = [_upstream_context(upstream) for upstream in spec.upstreams]
     values = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
-    values |= {"upstreams": upstreams, "listen": _listen(spec)}
+    values |= {"upstreams": upstreams, "listen": _listen(spec), "page_files": _PAGE}
     files = {"nginx.conf": render_template("openresty/nginx.conf.j2", **values)}
     for name in resources.names(f"templates/openresty/{_LUALIB}", ".lua"):
         files[f"{_LUALIB}/{name}"] = resources.read_text(f"templates/openresty/{_LUALIB}/{name}")
+    if spec.page:
+        files |= {
+            f"web/{name}": resources.read_text(f"templates/web/{name}") for _, name, _ in _PAGE
+        }
     files["routes.lua"] = _render_routes(spec, generation="")
     files["routes.lua"] = _render_routes(spec, generation=generation(files))
     return files

@@ -107,6 +107,7 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         ),
         first_byte_s=proxy.first_byte_s,
         body_limit_mib=proxy.body_limit_mib,
+        page=proxy.page,
         binary="openresty" if surroundings.proxy_kind == "openresty" else "nginx",
         modules=surroundings.proxy_modules,
         lua_path=surroundings.lua_path,

@@ -117,4 +117,4 @@ local function start()
     ngx.timer.every(TICK_S, tick)
 end
 
-return { start = start }
+return { start = start, read_state = read_state }

@@ -1,0 +1,56 @@
+-- What the web page shows, as one JSON document that is made at most once a second,
+-- however many pages are open.
+
+local cjson = require "cjson"
+local reply = require "trtllm.reply"
+local router = require "trtllm.router"
+local shared = require "trtllm.shared"
+local watch = require "trtllm.watch"
+
+local dict = ngx.shared.trtllm
+local KEY, KEPT_S = "page", 1
+local null = cjson.null
+
+local function model_of(upstream)
+    local name = upstream.name
+    local view = shared.read_view(name)
+    local file = watch.read_state(upstream.state_file) or {}
+    local draining = shared.is_draining(name)
+    return {
+        name = name, id = upstream.ids[1], state = view.state, draining = draining,
+        serving = view.serving and not draining, in_flight = shared.in_flight(name),
+        words = view.detail or file.status or null,
+        since = file.since or view.changed or null,
+        progress = file.progress or null, load_seconds = file.load_seconds or null,
+        attempt = file.attempt or null, exit = file.exit or null,
+    }
+end
+
+local function overview()
+    local models = {}
+    for i, upstream in ipairs(router.upstreams) do
+        models[i] = model_of(upstream)
+    end
+    return cjson.encode {
+        host = ngx.var.hostname, time = ngx.now(), generation = shared.generation(),
+        models = models,
+    }
+end
+
+-- GET /overview.json
+local function answer()
+    reply.check_request_id()
+    local method = ngx.req.get_method()
+    if method ~= "GET" and method ~= "HEAD" then
+        return reply.send_error { status = 405, code = "method_not_allowed", allow = "GET, HEAD",
+                                  message = "this path takes GET, HEAD only" }
+    end
+    local body = dict:get(KEY)
+    if not body then
+        body = overview()
+        dict:set(KEY, body, KEPT_S)
+    end
+    return reply.send_json(200, body .. "\n")
+end
+
+return { answer = answer }
