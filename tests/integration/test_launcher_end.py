@@ -358,9 +358,10 @@ def test_a_program_that_cannot_be_executed(
     assert qwen.state["exit"]["reason"].startswith(f"cannot execute {program}: ")
 
 
-def test_a_state_folder_that_cannot_be_made_is_77(room: Room) -> None:
+def test_a_state_folder_that_cannot_be_made_stops_the_start(room: Room) -> None:
     (room.folder / "state").write_text("a file, not a folder")
     room.write_spec("qwen")
     qwen = room.start("qwen")
-    assert qwen.await_exit() == 77
-    qwen.await_line(f"error: cannot write to {room.state_dir('qwen')}")
+    assert qwen.await_exit() == 78
+    qwen.await_line(f"error: cannot write to {room.state_dir('qwen')}: not a directory")
+    assert qwen.state["state"] == "failed"

@@ -1,19 +1,22 @@
-"""May it start now: no left-over of ours, the port free, and no other load on its GPUs."""
+"""May it start now: no left-over, the port free, no other load on its GPUs, enough memory."""
 
 import contextlib
 import errno
 import fcntl
 import os
 import signal
+from time import monotonic
 
-from trtllm_install.launcher import files, ports, tree
+from trtllm_install.launcher import files, ports, room, tree
 from trtllm_install.launcher.station import Station, Verdict
+from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import exits
 from trtllm_install.model.launchspec import SUPERVISED_MARK
 
 _ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
 _BIND_EVERY_S = 0.25
+_MEMORY_EVERY_S = 2.0  # a killed unit's memory is free within 0.2 s; a question costs 0.2 s of CPU
 _ALL_GPUS = "all"
 
 
@@ -89,8 +92,33 @@ def _processes_path(station: Station) -> str:
 # the port --------------------------------------------------------------------
 
 
-def await_port(station: Station) -> None:
-    """Return once the service can bind its port; Verdict 77 if it never may."""
+class Patience:
+    """How long one start waits for what is in its way; it is not used up by other loads."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._until = monotonic() + station.spec.admission_s
+
+    def renew(self) -> None:
+        """Begin anew: somebody else's load was in the way, which has a deadline of its own."""
+        self._until = monotonic() + self._station.spec.admission_s
+
+    def wait(self, words: str, seconds: float) -> None:
+        """Say what is in the way and let time pass; Verdict 75 when there was enough of it."""
+        if monotonic() >= self._until:
+            limit = render_seconds(self._station.spec.admission_s)
+            raise Verdict(
+                exits.TEMPORARY,
+                f"not admitted within {limit}: {words}",
+                signature=f"{exits.TEMPORARY} admission",
+                hint="end what is in the way; the start is tried again",
+            )
+        self._station.say(f"{words}, waiting")
+        self._station.rest(seconds)
+
+
+def await_port(station: Station, patience: Patience) -> None:
+    """Return once the service can bind its port; Verdict 77 if it never may, 75 after too long."""
     spec = station.spec
     while code := ports.try_bind(spec.host, spec.port, reuse=spec.kind == "proxy"):
         if code in {errno.EACCES, errno.EPERM}:
@@ -100,11 +128,10 @@ def await_port(station: Station) -> None:
                 hint="choose a port above 1023 in the site file, then run `sudo trtllm-install`",
             )
         if code == errno.EADDRINUSE:
-            words = f"port {spec.port} {ports.describe_holder(spec.port)}, waiting"
+            words = f"port {spec.port} {ports.describe_holder(spec.port)}"
         else:
-            words = f"cannot bind {spec.host}:{spec.port}: {os.strerror(code).lower()}, waiting"
-        station.say(words)
-        station.rest(_BIND_EVERY_S)
+            words = f"cannot bind {spec.host}:{spec.port}: {os.strerror(code).lower()}"
+        patience.wait(words, _BIND_EVERY_S)
 
 
 # one load at a time on a GPU -------------------------------------------------
@@ -155,22 +182,33 @@ def try_lock(descriptor: int, mode: int) -> bool:
 
 
 def admit(station: Station) -> LoadLock:
-    """Return once the service may be spawned, with the lock on its GPUs (none for the proxy)."""
+    """Return once the service may be spawned, with the lock on its GPUs (none for the proxy).
+
+    Processes of others are named and waited for, never ended. Verdict 75 after ``admission_s``.
+    """
     spec = station.spec
     end_leftovers(station)
+    patience = Patience(station)
     if spec.kind == "proxy":
         _remove_stale_socket(station.admin_socket)
         _remove_left_bodies(f"{spec.state_dir}/body")
-        await_port(station)
+        await_port(station, patience)
         return LoadLock(spec.run_dir, spec.name, ())
     lock = LoadLock(spec.run_dir, spec.name, spec.gpus)
     while True:
-        await_port(station)
+        await_port(station, patience)
         holder = lock.try_acquire()
-        if not holder:
+        if holder:
+            station.say(f"waiting until {holder} has loaded: one load at a time on a GPU")
+            station.turn(_LOOK_EVERY_S)
+            patience.renew()
+            continue
+        # With the lock, so that no other load of ours takes it meanwhile.
+        lack = room.find_lack(station)
+        if not lack:
             return lock
-        station.say(f"waiting until {holder} has loaded: one load at a time on a GPU")
-        station.turn(_LOOK_EVERY_S)
+        lock.release()  # somebody smaller may fit
+        patience.wait(lack, _MEMORY_EVERY_S)
 
 
 def _remove_left_bodies(folder: str) -> None:

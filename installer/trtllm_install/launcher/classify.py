@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from trtllm_install.launcher.causes import ANY, CAUSES, FIX_PROFILE, LOADING, SERVING
 from trtllm_install.launcher.child import describe_status
+from trtllm_install.launcher.program import explain
 from trtllm_install.launcher.station import Verdict
 from trtllm_install.model import exits
 
@@ -64,7 +65,7 @@ def judge_hang(verdict: Verdict, tail: Sequence[str], *, ready: bool) -> Verdict
 def judge_spawn(error: OSError, program: str) -> Verdict:
     """Return what it means that the program could not be executed."""
     code = _SPAWN_CODES.get(error.errno or 0, exits.CONFIGURATION)
-    cause = os.strerror(error.errno or 0).lower()
+    cause = explain(program, error.errno or 0)
     hint = "run `sudo trtllm-install`" if code == exits.CONFIGURATION else ""
     return Verdict(code, f"cannot execute {program}: {cause}", hint=hint)
 

@@ -122,8 +122,11 @@ def _weigh(station: Station, verdict: Verdict, served: float | None) -> Verdict:
     if not exits.is_restarted(code):
         return verdict
     crash = Crash(at=time(), code=code, reason=reason, signature=verdict.signature, served_s=served)
-    with contextlib.suppress(OSError):  # without its history a service starts without back-off
+    try:
         history.record_crash(crash)
+    except OSError as error:
+        station.log(f"cannot record the crash: {os.strerror(error.errno or 0).lower()}")
+        station.forgetful = True
     if is_repeating(history.crashes):
         reason = f"the same crash three times soon after it was ready: {reason}"
         code, hint = exits.CONFIGURATION, hint or "read the log, then start the service again"
@@ -148,6 +151,11 @@ def _finish(station: Station, state: str, verdict: Verdict, delays: tuple[float,
         station.enter(state, words)
     if verdict.code:
         station.log(words)
+    if state == states.BACKOFF and station.forgetful:
+        # The next start will not know of this crash, so it is held back here.
+        until = station.now + delays[0]
+        while not station.loop.stop_requests and (left := until - station.now) > 0:
+            station.turn(left)
     return verdict.code
 
 

@@ -7,6 +7,7 @@ import signal
 from time import monotonic, time
 
 from trtllm_install.launcher import admission, child, tree
+from trtllm_install.launcher.driver import Question
 from trtllm_install.launcher.output import Output
 from trtllm_install.launcher.phases import Told
 from trtllm_install.launcher.progress import Progress, render_left, render_weights
@@ -19,6 +20,7 @@ from trtllm_install.model.launchspec import SUPERVISED_MARK
 _PROBE_EVERY_S = 0.2
 _LOOK_EVERY_S = 2.0  # at the process tree: 300 processes cost 7 ms
 _HEALTH_TIMEOUT_S = 5.0
+_QUIET_S = 15.0  # without a line or a read, before the driver is asked
 _OK = 200
 # Variables of the launcher that the child gets too; everything else comes from the spec.
 _INHERITED = ("CREDENTIALS_DIRECTORY",)
@@ -74,6 +76,8 @@ class Load:
         self._progress = Progress(spec.no_progress_s, monotonic(), weights_bytes=spec.weights_bytes)
         self._looked_at = 0.0
         self._trouble = ""  # the last answer that was not the wanted one
+        self._question: Question | None = None
+        self._asked_at = monotonic()
 
     def run(self) -> None:
         """Await connection, health and one token, in this order."""
@@ -87,6 +91,8 @@ class Load:
         finally:
             if output:
                 output.listener = None
+            if self._question:
+                self._question.cancel()
         self._measure(monotonic())
         if self._progress.is_cold is not None:
             self._station.record.cold = self._progress.is_cold
@@ -130,6 +136,7 @@ class Load:
         if news or now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
             self._measure(now)
+        self._ask_driver(now)
         stalled = self._progress.stalled_s(now)
         if stalled:
             last = f", last line: {station.last_line()}" if station.last_line() else ""
@@ -138,6 +145,20 @@ class Load:
             signature = f"{exits.HANG} no progress while {station.record.state}"
             raise Verdict(exits.HANG, f"{reason}{trouble}{last}", signature=signature)
         station.say(self._words(), at_once=news)
+
+    def _ask_driver(self, now: float) -> None:
+        """Where lines and reads stand still, see whether the GPU's memory grows."""
+        spec = self._station.spec
+        quiet = min(_QUIET_S, spec.no_progress_s / 4)
+        if self._question:
+            self._question.check_deadline()
+            if self._question.done:
+                mine = [g for g in self._question.gpus if str(g.index) in spec.gpu_bytes]
+                if mine:
+                    self._progress.note_gpu_bytes(sum(g.total - g.free for g in mine), now)
+                self._question, self._asked_at = None, now
+        elif spec.gpu_argv and min(self._progress.quiet_s(now), now - self._asked_at) >= quiet:
+            self._question = Question(self._station)
 
     def _measure(self, now: float) -> None:
         station, progress = self._station, self._progress

@@ -1,6 +1,7 @@
 """``trtllm-supervise NAME``: the main process of every unit, engine or proxy."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     environment = dict(os.environ)
     notifier = Notifier(environment)
+    spec_dir = name = ""
     try:
         spec_dir, name = parse_arguments(arguments)
         spec, text = read_spec(spec_dir, name)
@@ -57,7 +59,11 @@ def main(argv: list[str] | None = None) -> int:
     except Refusal as refusal:
         log(f"error: {refusal}")
         log(f"hint: {refusal.hint}")
-        notifier.status(f"failed (exit {refusal.code}: {refusal})")
+        notifier.status(f"failed (exit {refusal.code}: {refusal}; {refusal.hint})")
+        if name:
+            from trtllm_install.launcher import refused  # noqa: PLC0415 (rarely needed)
+
+            refused.leave_word(spec_dir, name, refusal.code, str(refusal), refusal.hint)
         return refusal.code
     adopt_orphans()
     end_with_parent(signal.SIGTERM)
@@ -134,12 +140,25 @@ def hash_text(text: bytes) -> str:
 
 
 def make_folders(spec: LaunchSpec) -> None:
-    """Make the folders for state if they are missing; Refusal 77 if they cannot be written."""
+    """Make the folders for state if they are missing; Refusal 77 or 78 if they cannot be written.
+
+    A full disk is no reason: a service that serves without its records is better than none.
+    """
     for folder in (spec.run_dir, spec.state_dir):
-        with contextlib.suppress(OSError):  # what is wrong with it shows in the next line
+        probe = f"{folder}/.{spec.name}.{os.getpid()}.tmp"
+        try:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 (pathlib costs 2 MB of memory)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise Refusal(exits.PERMISSION, f"cannot write to {folder}: permission denied")
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.unlink(probe)  # noqa: PTH108 (as above)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                continue
+            denied = error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+            cause = os.strerror(error.errno or 0).lower()
+            raise Refusal(
+                exits.PERMISSION if denied else exits.CONFIGURATION,
+                f"cannot write to {folder}: {cause}",
+            ) from error
 
 
 def _usage() -> str:

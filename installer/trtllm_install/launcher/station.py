@@ -66,6 +66,7 @@ class Station:
         self.spawned_at = 0.0  # monotonic
         self.oom_kills = 0  # the kernel's count at the spawn
         self.stopping = False
+        self.forgetful = False  # a crash could not be written down
         self._hangups = 0  # of the loop's, those that were acted on
         self._said_at = 0.0
 
