@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab import images, roots
 from lab.manifest import assert_same, differences, manifest_of
+from lab.terminal import terminal_on
 from lab.visitor import (
     NEMOTRON,
     QWEN,
@@ -59,6 +61,28 @@ def test_one_command_brings_up_the_whole_service(
 @pytest.mark.parametrize("model", [QWEN, NEMOTRON])
 def test_both_models_answer_through_one_port(host: roots.PlainRoot, model: str) -> None:
     assert_answers(host, model)
+
+
+def test_the_status_screen_follows_what_happens(host: roots.PlainRoot, tmp_path: Path) -> None:
+    watch = ("env", "TERM=xterm-256color", "trtllm-install", "status", "--watch")
+    with terminal_on(host, tmp_path, *watch, width=100) as terminal:
+
+        def shows(*texts: str) -> None:
+            seen = lambda: all(text in terminal.screen() for text in texts)  # noqa: E731
+            await_true(f"the screen shows {texts}", seen, seconds=30)
+
+        shows("qwen      healthy", "nemotron  healthy", "proxy     healthy", "Ctrl-C ends this")
+        terminal.resize(width=60, height=12)
+        host.check("trtllm-install", "stop", "nemotron")
+        shows("nemotron  stopped", "qwen      healthy")
+        host.check("trtllm-install", "stop", "proxy")
+        shows("proxy     stopped", "unknown: requests")
+        terminal.resize(width=120, height=30)
+        host.check("trtllm-install", "start", "--no-wait")
+        shows("nemotron  loading")
+        shows("nemotron  healthy", "proxy     healthy")
+        terminal.press("C-c")
+        await_true("the screen has ended", lambda: not terminal.screen(), seconds=30)
 
 
 def test_supervisorctl_sees_every_program(host: roots.PlainRoot) -> None:

@@ -76,13 +76,17 @@ class Root:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside as root, with a clean environment; any exit code is an answer."""
         return subprocess.run(
-            [*self._enter("--all"), *_env(environment), *argv],
+            self.inside(*argv, environment=environment),
             capture_output=True,
             text=True,
             input=stdin,
             timeout=timeout,
             check=False,
         )
+
+    def inside(self, *argv: str, environment: Mapping[str, str] | None = None) -> list[str]:
+        """Return the command of this machine that runs ``argv`` inside as root."""
+        return [*self._enter("--all"), *_env(environment), *argv]
 
     def check(self, *argv: str, timeout: float = 60) -> str:
         """Run a command inside and return its output; AssertionError unless it ends 0."""
