@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
@@ -133,6 +133,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/health":
             backend.health(self)
             return
+        if self.path.startswith("/readyz"):
+            backend.ready(self)
+            return
         backend.seen.append(
             Seen(self.command, self.path, self.headers, body, self.client_address[1])
         )
@@ -170,6 +173,10 @@ class Backend:
         self.seen: list[Seen] = []
         self.answer: Callable[[Handler], None] = self.say_name
         self.health: Callable[[Handler], None] = lambda request: request.send(200, b"")
+        # An engine has no such path; a peer that is a proxy has.
+        self.ready: Callable[[Handler], None] = lambda request: request.send(
+            404, b'{"detail":"Not Found"}'
+        )
         self._server: ThreadingHTTPServer | None = None
 
     def say_name(self, request: Handler) -> None:
@@ -192,8 +199,16 @@ class Backend:
 class Rig:
     """A running proxy, its folder and its backends."""
 
-    def __init__(self, folder: Path, backends: Sequence[Backend], **changes: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        backends: Sequence[Backend],
+        *,
+        peers: Mapping[str, str] | None = None,
+        **changes: object,
+    ) -> None:
         self.folder = folder
+        self.peers = peers or {}  # name of a backend that is a peer -> model that it serves
         self.backends = {backend.name: backend for backend in backends}
         self.spec = self._spec(backends, changes)
         self.port = self.spec.port
@@ -206,6 +221,15 @@ class Rig:
             port=free_port(),
             upstreams=tuple(
                 Upstream(
+                    name=backend.name,
+                    peer=backend.name,
+                    host="127.0.0.1",
+                    port=backend.port,
+                    ids=(self.peers[backend.name],),
+                    contains=(),
+                )
+                if backend.name in self.peers
+                else Upstream(
                     name=backend.name,
                     host="127.0.0.1",
                     port=backend.port,
@@ -317,13 +341,15 @@ class Rig:
 
 
 @contextlib.contextmanager
-def running(*names: str, **changes: object) -> Iterator[Rig]:
+def running(
+    *names: str, peers: Mapping[str, str] | None = None, **changes: object
+) -> Iterator[Rig]:
     """Yield a proxy with a backend for each name, all healthy; clean up afterwards."""
     nginx_binary()
     backends = [Backend(name, free_port()) for name in names]
     folder = Path(tempfile.mkdtemp(prefix="trtllm-proxy-"))
     folder.chmod(0o755)
-    rig = Rig(folder, backends, **changes)
+    rig = Rig(folder, backends, peers=peers, **changes)
     try:
         for backend in backends:
             backend.start()

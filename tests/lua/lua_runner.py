@@ -44,11 +44,23 @@ http {{
 ROUTES = """
 return {
     generation = "0123456789ab", admin_socket = "/nowhere",
-    upstreams = {
+    backends = {
         { name = "qwen", host = "127.0.0.1", port = 1, state_file = "/nowhere",
-          ids = { "nvidia/Qwen3-30B-A3B-FP4", "fast" }, contains = { "qwen" } },
+          model = "nvidia/Qwen3-30B-A3B-FP4", upstream = "backend-1" },
         { name = "nemotron", host = "127.0.0.1", port = 2, state_file = "/nowhere",
-          ids = { "nvidia/Nemotron", "my-qwen-like" }, contains = { "nemotron", "nano" } },
+          model = "nvidia/Nemotron", upstream = "backend-2" },
+        { name = "gpu2", host = "10.0.0.2", port = 8000, peer = "gpu2",
+          model = "nvidia/Nemotron", upstream = "backend-3" },
+        { name = "gpu3/a", host = "10.0.0.3", port = 8000, peer = "gpu3",
+          model = "nvidia/Nemotron", upstream = "backend-4" },
+        { name = "gpu3/b", host = "10.0.0.3", port = 8000, peer = "gpu3",
+          model = "b", upstream = "backend-5" },
+    },
+    models = {
+        { ids = { "nvidia/Qwen3-30B-A3B-FP4", "fast" }, contains = { "qwen" }, backends = { 1 } },
+        { ids = { "nvidia/Nemotron", "my-qwen-like" }, contains = { "nemotron", "nano" },
+          backends = { 2, 3, 4 } },
+        { ids = { "b" }, contains = {}, backends = { 5 } },
     },
 }
 """

@@ -29,7 +29,7 @@ def desired_tree(wanted: Wanted, facts: Facts) -> Desired:
         lua_path=proxy.lua_path if proxy else "",
         lua_cpath=proxy.lua_cpath if proxy else "",
         cuda_home=(system and system.cuda_home) or _CUDA_HOME,
-        engine_target=wanted.engine.home,
+        engine_target=wanted.engine.home if wanted.installation.instances else "",
         engine_configs=wanted.engine_configs,
         extra_files=_simulated_files(wanted) if wanted.installation.simulate else (),
         links_out={
@@ -58,6 +58,8 @@ def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:
 
 def _simulated_files(wanted: Wanted) -> tuple[File, ...]:
     """Return the simulated engine, and its checkpoints unless a real folder was named."""
+    if not wanted.installation.instances:
+        return ()
     program = File(
         path=f"{_SIMULATED}/bin/trtllm-serve",
         content=engine_program(f"{layout.TOOL}/bin/python3").encode(),

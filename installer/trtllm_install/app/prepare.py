@@ -75,7 +75,7 @@ def prepare(
             profile=name,
             engine_version=engine.version,
             checked_as=engine.contract,
-            weights_dir=_weights_dir(host, options, site, receipt),
+            weights_dir=_weights_dir(host, options, site, receipt) if profile.instances else "",
             supervisor=_supervisor(host, options, receipt),
             simulate=options.simulate,
         ),

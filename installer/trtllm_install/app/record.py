@@ -26,7 +26,7 @@ def outline_of(installation: Installation, pins: Mapping[str, Mapping[str, float
         weights_dir=installation.weights_dir,
         tool_version=__version__,
         endpoint=endpoint_url(installation),
-        models=tuple(instance.model for instance in installation.instances),
+        models=installation.models,
         order=installation.services,
         pins=pins,
     )

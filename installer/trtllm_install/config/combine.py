@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trtllm_install.config.peers import peers_of, refuse_lonely
 from trtllm_install.config.schemas import InstanceShape, ProfileShape, SiteInstanceShape, SiteShape
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import Installation, Instance, Proxy, Route
@@ -22,7 +23,7 @@ class Choices:
 
 
 def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Installation:
-    """Return the installation; raises ConfigError when the site file makes two ports collide."""
+    """Return the installation; raises ConfigError for ports that collide and peers in vain."""
     listen = site.listen or LOOPBACK
     # Without a proxy the only instance holds the public address and port itself.
     host, port = (LOOPBACK, None) if profile.proxy else (listen, site.port)
@@ -37,7 +38,9 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             first_byte_s=site.proxy.first_byte_s or profile.proxy.first_byte_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
             page=site.proxy.page,
+            peers=peers_of(site),
         )
+    refuse_lonely(choices.profile, site, proxy, len(instances))
     _refuse_shared_ports(instances, proxy)
     return Installation(
         profile=choices.profile,

@@ -1,6 +1,7 @@
 """A profile file and the site file as values, each checked on its own."""
 
 from trtllm_install.config.document import Document, parse_document
+from trtllm_install.config.peers import split_url
 from trtllm_install.config.reading import nearest, parse_shape, refused
 from trtllm_install.config.schemas import ProfileShape, SiteShape
 from trtllm_install.model.problems import Problem
@@ -25,6 +26,8 @@ def parse_profile(text: str, source: str) -> ProfileShape:
         *_order_problems(document, profile),
         *_argument_problems(document, profile),
     ]
+    if not profile.instances and profile.proxy is None:
+        problems.append(document.problem(("instances",), "at least one, or a proxy section"))
     if len(profile.instances) > 1 and profile.proxy is None:
         problems.append(document.problem(("instances",), "several instances need a proxy section"))
     if problems:
@@ -54,9 +57,27 @@ def parse_site(text: str, source: str, known_instances: frozenset[str]) -> SiteS
             problems.append(
                 document.problem(("instances", name, "weights"), "must be an absolute path")
             )
+    problems += _peer_problems(document, site, known_instances)
     if problems:
         raise refused(problems)
     return site
+
+
+def _peer_problems(
+    document: Document, site: SiteShape, known_instances: frozenset[str]
+) -> list[Problem]:
+    """Names that are drained by, so each must mean one thing; addresses that are none."""
+    problems = []
+    taken = {*known_instances, *_RESERVED_NAMES}
+    for i, peer in enumerate(site.peers):
+        if peer.name in taken:
+            problems.append(document.problem(("peers", i, "name"), f"already taken: {peer.name}"))
+        taken.add(peer.name)
+        if split_url(peer.url) is None:
+            problems.append(
+                document.problem(("peers", i, "url"), f"not an IP address and a port: {peer.url}")
+            )
+    return problems
 
 
 def _repeated(document: Document, profile: ProfileShape) -> list[Problem]:

@@ -19,6 +19,7 @@ Gpu = Annotated[
         {"anyOf": [{"type": "string", "pattern": _GPU}, {"type": "integer", "minimum": 0}]}
     ),
 ]
+Url = Annotated[Text, Field(pattern=r"^http://(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d{1,5}/?$")]
 Argument = Annotated[Text, WithJsonSchema({"type": ["string", "number"]})]
 
 
@@ -69,7 +70,11 @@ class ProfileShape(_Strict):
     """A named set of instances."""
 
     description: Text
-    instances: list[InstanceShape] = Field(min_length=1)
+    instances: list[InstanceShape] = Field(
+        default=[],
+        min_length=1,
+        description="left out: only a proxy, in front of the peers of the site file",
+    )
     proxy: ProxyShape | None = None
 
 
@@ -115,6 +120,14 @@ class SiteProxyShape(_Strict):
     page: bool = Field(default=True, description="serve the web page at /")
 
 
+class PeerShape(_Strict):
+    """A server elsewhere that serves models too: a proxy like ours, or an engine."""
+
+    name: Name = Field(description="what it is drained by")
+    url: Url = Field(description="http://ADDRESS:PORT, an IP address")
+    models: list[Text] = Field(min_length=1, description="ids that it serves")
+
+
 class SiteShape(_Strict):
     """What this host changes in a profile."""
 
@@ -124,6 +137,7 @@ class SiteShape(_Strict):
     port: Port | None = Field(default=None, description="the public port")
     instances: dict[Name, SiteInstanceShape] = {}
     proxy: SiteProxyShape = SiteProxyShape()
+    peers: list[PeerShape] = Field(default=[], description="servers elsewhere, behind the proxy")
 
 
 def json_schema(shape: type[BaseModel], title: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from trtllm_install.judge.programs import (
     check_system,
 )
 from trtllm_install.judge.removed import check_removed
+from trtllm_install.judge.routes import check_ambiguity, check_peers
 from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.advisories import Advisory
@@ -63,7 +64,8 @@ def judge(
     no advisory is looked up.
     """
     rank = {code: n for n, code in enumerate(CATALOGUE)}
-    seen = [f for check in CHECKS for f in check(facts, installation)]
+    checks = CHECKS if installation.instances else FRONT_CHECKS
+    seen = [f for check in checks for f in check(facts, installation)]
     if memory and not (facts.image and isinstance(facts.gpu, Unknown)):
         seen += check_memory_plan(memory)
     seen += check_advisories(facts, installation, known.advisories, known.keys) if known else ()
@@ -119,11 +121,23 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_ports,
     check_exposure,
     check_proxy,
+    check_peers,
+    check_ambiguity,
     check_supervisor,
     check_engine,
     check_system,
     check_removed,
     check_image,
+)
+# Without a model of its own a host needs neither GPUs nor weights nor an engine.
+FRONT_CHECKS: Final[tuple[Check, ...]] = (
+    check_observed,
+    check_ports,
+    check_exposure,
+    check_proxy,
+    check_peers,
+    check_supervisor,
+    check_removed,
 )
 
 

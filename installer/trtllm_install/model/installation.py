@@ -47,6 +47,21 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A server elsewhere that serves models too: a proxy like ours, or an engine."""
+
+    name: str
+    host: str  # an IP address
+    port: int
+    models: tuple[str, ...]  # ids, sent to it as they are
+
+    @property
+    def address(self) -> str:
+        """Return host and port as they stand in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """The one port in front of several instances."""
 
@@ -55,6 +70,7 @@ class Proxy:
     first_byte_s: int = 1800  # longest silence of an engine that is still working
     body_limit_mib: int = 64
     page: bool = True  # the web page at /
+    peers: tuple[Peer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +90,13 @@ class Installation:
     def services(self) -> tuple[str, ...]:
         """Names of everything a supervisor starts, in start order."""
         return tuple(i.name for i in self.instances) + (("proxy",) if self.proxy else ())
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model of each instance, then those that only peers serve."""
+        here = tuple(i.model for i in self.instances)
+        elsewhere = (m for peer in (self.proxy.peers if self.proxy else ()) for m in peer.models)
+        return (*here, *dict.fromkeys(m for m in elsewhere if m not in here))
 
     @property
     def endpoint(self) -> tuple[str, int]:

@@ -6,14 +6,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """One model server behind the proxy."""
+    """One model server behind the proxy; servers of one model share its id."""
 
     name: str
+    peer: str = ""  # the host elsewhere that it is on; empty = this one
     host: str  # an IP address; "localhost" and "any" addresses are dialled by loopback
     port: int
     ids: tuple[str, ...]  # exact model ids, the one that is listed first
     contains: tuple[str, ...]  # substrings, tried after every exact id
-    state_file: str  # live state its launcher writes; may be absent
+    state_file: str = ""  # live state its launcher writes; may be absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

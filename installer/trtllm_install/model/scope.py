@@ -12,7 +12,7 @@ from trtllm_install.model.errors import ConfigError
 EVERY_PART: Final = frozenset(
     {
         *("gpu", "platform", "weights", "ports", "proxy", "supervisor", "engine", "system"),
-        "removed",
+        *("removed", "peers"),
     }
 )
 _PARTS: Final[dict[str, Iterable[str]]] = {
@@ -20,7 +20,7 @@ _PARTS: Final[dict[str, Iterable[str]]] = {
     "gpu": ("gpu", "platform", "weights", "system"),
     "weights": ("weights",),
     "memory": ("gpu", "weights", "system"),
-    "network": ("ports",),
+    "network": ("ports", "peers"),
     "programs": ("proxy", "supervisor", "engine", "system"),
     "system": ("system", "removed"),
     "advisories": ("gpu", "weights", "proxy", "system"),

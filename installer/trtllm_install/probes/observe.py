@@ -14,6 +14,7 @@ from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
 from trtllm_install.probes.gpu_platform import probe_platform
 from trtllm_install.probes.image import observe_image
+from trtllm_install.probes.peers import probe_peers
 from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
@@ -21,6 +22,7 @@ from trtllm_install.probes.system import probe_system
 from trtllm_install.probes.weights import probe_weights
 
 Fact = TypeVar("Fact")
+_FOR_MODELS: Final = frozenset({"gpu", "engine", "platform"})  # a front tier has none
 SUPERVISORD: Final = posixpath.join(posixpath.dirname(sys.executable), "supervisord")
 
 
@@ -42,6 +44,8 @@ def observe(
     """
     if host.image():
         return observe_image(host, installation, engine_path=engine_path)
+    if not installation.instances:
+        parts -= _FOR_MODELS
     simulate = installation.simulate
     wanted = [(i.name, i.host, i.port) for i in installation.instances]
     if installation.proxy:
@@ -65,6 +69,9 @@ def observe(
         engine=seen("engine", lambda: probe_engine(host, engine_path)),
         system=seen("system", lambda: probe_system(host, simulate=simulate)),
         platform=None if simulate or "platform" not in parts else probe_platform(host),
+        peers=probe_peers(host, installation.proxy.peers)
+        if installation.proxy and "peers" in parts
+        else (),
     )
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from trtllm_install import resources
@@ -35,9 +35,16 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
     address, a name or path with characters that mean something to nginx.
     """
     _check(spec)
-    upstreams = [_upstream_context(upstream) for upstream in spec.upstreams]
+    models = models_of(spec.upstreams)
+    alone = {model.backends[0] for model in models if len(model.backends) == 1}
     values = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
-    values |= {"upstreams": upstreams, "listen": _listen(spec), "page_files": _PAGE}
+    values |= {
+        "backends": [b for i, b in enumerate(_backends(spec), 1) if i in alone],
+        "addresses": list(dict.fromkeys(b["address"] for b in _backends(spec))),
+        "has_replicas": len(alone) < len(models),
+        "listen": _listen(spec),
+        "page_files": _PAGE,
+    }
     files = {"nginx.conf": render_template("openresty/nginx.conf.j2", **values)}
     for name in resources.names(f"templates/openresty/{_LUALIB}", ".lua"):
         files[f"{_LUALIB}/{name}"] = resources.read_text(f"templates/openresty/{_LUALIB}/{name}")
@@ -64,23 +71,77 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         "openresty/routes.lua.j2",
         generation=_lua(generation),
         admin_socket=_lua(spec.admin_socket),
-        upstreams=[
+        backends=[
             {
                 "name": _lua(u.name),
                 "host": _lua(_bracketed(_address(u))),
                 "port": u.port,
-                "ids": [_lua(i) for i in u.ids],
-                "contains": [_lua(c.lower()) for c in u.contains],
+                "model": _lua(u.ids[0]),
+                "upstream": _lua(_upstream_name(i)),
+                "peer": _lua(u.peer) if u.peer else "",
                 "state_file": _lua(u.state_file),
             }
-            for u in spec.upstreams
+            for i, u in enumerate(spec.upstreams, 1)
+        ],
+        models=[
+            {
+                "ids": [_lua(i) for i in model.ids],
+                "contains": [_lua(c) for c in model.contains],
+                "backends": model.backends,
+            }
+            for model in models_of(spec.upstreams)
         ],
     )
 
 
-def _upstream_context(upstream: "Upstream") -> dict[str, str]:
-    address = f"{_bracketed(_address(upstream))}:{upstream.port}"
-    return {"name": upstream.name, "address": address}
+@dataclasses.dataclass(slots=True)
+class RoutedModel:
+    """What a request's model can mean: names, and places (from 1) of the servers."""
+
+    ids: list[str]
+    contains: list[str]  # in lower case
+    backends: list[int]
+
+
+def models_of(upstreams: "Sequence[Upstream]") -> list[RoutedModel]:
+    """Return the models in the order of the profile, each with every server of it.
+
+    Servers of this host serve one model when their first ids are the same; a peer is
+    known by id only and joins whoever has that id, an alias too.
+    """
+    models: list[RoutedModel] = []
+    for place, upstream in enumerate(upstreams, 1):
+        first = upstream.ids[0].lower()
+        model = next((m for m in models if first in _known_by(m, by_alias=upstream.peer)), None)
+        if model is None:
+            model = RoutedModel(ids=[], contains=[], backends=[])
+            models.append(model)
+        known = _known_by(model, by_alias="yes")
+        model.ids += [i for i in upstream.ids if i.lower() not in known]
+        model.contains += [c.lower() for c in upstream.contains if c.lower() not in model.contains]
+        model.backends.append(place)
+    return models
+
+
+def _known_by(model: RoutedModel, *, by_alias: str) -> set[str]:
+    return {i.lower() for i in (model.ids if by_alias else model.ids[:1])}
+
+
+def _backends(spec: "ProxySpec") -> list[dict[str, str]]:
+    """What nginx.conf says of each server."""
+    return [
+        {
+            "shown": upstream.peer or upstream.name,
+            "upstream": _upstream_name(i),
+            "address": f"{_bracketed(_address(upstream))}:{upstream.port}",
+        }
+        for i, upstream in enumerate(spec.upstreams, 1)
+    ]
+
+
+def _upstream_name(place: int) -> str:
+    """Names of backends may hold what nginx.conf gives a meaning to."""
+    return f"backend-{place}"
 
 
 def _address(upstream: "Upstream") -> str:
@@ -112,7 +173,7 @@ def _bracketed(address: str) -> str:
 
 def _check(spec: "ProxySpec") -> None:
     for upstream in spec.upstreams:
-        if not _NAME.fullmatch(upstream.name):
+        if not _NAME.fullmatch(upstream.peer or upstream.name):
             raise ConfigError(
                 f"cannot render the proxy: not a usable name of a backend: {upstream.name!r}",
                 hint="use letters, digits, dots, dashes and underscores",

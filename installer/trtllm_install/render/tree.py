@@ -1,6 +1,6 @@
 """Installation in, everything that has to be on the host out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os.path import dirname
 
@@ -104,7 +104,8 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
                 state_file=layout.live_state(i.name),
             )
             for i in installation.instances
-        ),
+        )
+        + tuple(_elsewhere(proxy)),
         first_byte_s=proxy.first_byte_s,
         body_limit_mib=proxy.body_limit_mib,
         page=proxy.page,
@@ -120,6 +121,19 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         admin_socket=layout.PROXY_ADMIN_SOCKET,
         workers=1,
     )
+
+
+def _elsewhere(proxy: Proxy) -> Iterator[Upstream]:
+    for peer in proxy.peers:
+        for model in peer.models:
+            yield Upstream(
+                name=peer.name if len(peer.models) == 1 else f"{peer.name}/{model}",
+                peer=peer.name,
+                host=peer.host,
+                port=peer.port,
+                ids=(model,),
+                contains=(),
+            )
 
 
 def _directories(installation: Installation, placed: tuple[File | Link, ...]) -> list[Directory]:

@@ -53,15 +53,17 @@ def render_units(
         units[layout.unit("proxy")] = render_template(
             "systemd/proxy.service.j2",
             names=[instance.name for instance in installation.instances],
+            peers=[peer.name for peer in installation.proxy.peers],
             low_port=installation.proxy.port < _FIRST_UNPRIVILEGED_PORT,
             **shared,
         )
-    flag = " --simulate" if installation.simulate else ""
-    units[layout.unit("gpu-ready")] = render_template(
-        "systemd/gpu-ready.service.j2",
-        managed=shared["managed"],
-        command=f"{layout.TOOL}/bin/trtllm-install gpu-ready{flag}",
-    )
+    if installation.instances:
+        flag = " --simulate" if installation.simulate else ""
+        units[layout.unit("gpu-ready")] = render_template(
+            "systemd/gpu-ready.service.j2",
+            managed=shared["managed"],
+            command=f"{layout.TOOL}/bin/trtllm-install gpu-ready{flag}",
+        )
     units[layout.TARGET] = render_template(
         "systemd/trtllm.target.j2",
         managed=shared["managed"],

@@ -2,7 +2,8 @@ local router = require "trtllm.router"
 
 local function expect(model, name)
     local found = router.find(model)
-    assert((found and found.name) == name, model .. " went to " .. tostring(found and found.name))
+    local first = found and found.backends[1].name
+    assert(first == name, model .. " went to " .. tostring(first))
 end
 
 return {
@@ -30,8 +31,21 @@ return {
         assert(#problem.message < 400)
     end,
     ["a listed id is given back as the profile writes it"] = function()
-        local upstream, id = router.find_listed("NVIDIA/NEMOTRON")
-        assert(upstream.name == "nemotron" and id == "nvidia/Nemotron")
+        local model, id = router.find_listed("NVIDIA/NEMOTRON")
+        assert(model.id == "nvidia/Nemotron" and id == "nvidia/Nemotron")
         assert(router.find_listed("qwen") == nil, "a substring is no id")
+    end,
+    ["an operator's name is one backend or all of a peer"] = function()
+        local function names(name)
+            local found = {}
+            for i, backend in ipairs(router.named(name)) do
+                found[i] = backend.name
+            end
+            return table.concat(found, " ")
+        end
+        assert(names("qwen") == "qwen")
+        assert(names("gpu3") == "gpu3/a gpu3/b")
+        assert(names("gpu3/b") == "gpu3/b")
+        assert(names("gpu") == "")
     end,
 }

@@ -7,7 +7,7 @@ import pytest
 
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.proxyspec import ProxySpec, Upstream
-from trtllm_install.render.openresty import generation, render_proxy
+from trtllm_install.render.openresty import generation, models_of, render_proxy
 
 QWEN = Upstream(
     name="qwen",
@@ -169,3 +169,32 @@ def test_no_directive_is_newer_than_debian_12() -> None:
     conf = render_proxy(SPEC)["nginx.conf"]
     for newer in ("http2 on", "proxy_pass_trailers", "keepalive_min_timeout", " resolve;"):
         assert newer not in conf
+
+
+def test_servers_of_one_model_share_its_routes() -> None:
+    again = dataclasses.replace(QWEN, name="qwen2", port=8003, contains=("qwen", "kappa"))
+    by_alias = Upstream(
+        name="gpu2/nemo", peer="gpu2", host="10.0.0.2", port=80, ids=("NEMO",), contains=()
+    )
+    alone = dataclasses.replace(by_alias, name="gpu2/x", ids=("x",))
+    models = models_of((QWEN, NEMOTRON, again, by_alias, alone))
+    assert [(m.ids, m.contains, m.backends) for m in models] == [
+        (["nvidia/Qwen3-30B-A3B-FP4"], ["qwen", "kappa"], [1, 3]),
+        (["nvidia/Nemotron", "nemo"], [], [2, 4]),
+        (["x"], [], [5]),
+    ]
+
+
+def test_an_alias_joins_no_instance_to_another_model() -> None:
+    other = dataclasses.replace(QWEN, name="other", ids=("nemo",))
+    assert [m.backends for m in models_of((NEMOTRON, other))] == [[1], [2]]
+
+
+def test_only_models_with_several_servers_cost_a_choice() -> None:
+    conf = render_proxy(SPEC)["nginx.conf"]
+    assert "balancer_by_lua" not in conf
+    twice = dataclasses.replace(QWEN, name="again", port=8003)
+    conf = render_proxy(changed(upstreams=(QWEN, NEMOTRON, twice)))["nginx.conf"]
+    assert "balancer_by_lua" in conf
+    assert "upstream backend-2 {" in conf
+    assert "upstream backend-1 {" not in conf

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trtllm_install.model.catalogue.kind import Kind, error, info
+from trtllm_install.model.catalogue.kind import Kind, error, info, warning
 
 KINDS: Final[dict[str, Kind]] = {
     "port-taken": error(
@@ -24,5 +24,25 @@ KINDS: Final[dict[str, Kind]] = {
         "Listens beyond this host without keys",
         "open {} to the network",
         "Everyone who reaches the address could use the models; there is no authentication.",
+    ),
+    "peer-unreachable": warning(
+        "Peer cannot be reached",
+        "peer {} does not answer",
+        "Requests for its models go to other backends, or are answered with 503 until it does.",
+    ),
+    "peer-not-ready": warning(
+        "Peer does not serve a model now",
+        "peer {} does not serve all that the site file says",
+        "The proxy takes it up by itself once the peer is ready.",
+    ),
+    "peer-in-the-clear": warning(
+        "Peer is reached without encryption",
+        "prompts and answers cross the network to peer {} in the clear",
+        "Plain HTTP beyond this host can be read and changed on the way.",
+    ),
+    "route-ambiguous": warning(
+        "Two routes fit the same model",
+        "requests for {} fit two instances",
+        "The first in the order of the profile gets them.",
     ),
 }

@@ -14,6 +14,7 @@ from trtllm_install.model.facts.gpu import (
     SmokeFacts,
 )
 from trtllm_install.model.facts.image import ImageFacts
+from trtllm_install.model.facts.peers import PeerFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
 from trtllm_install.model.facts.system import SystemFacts
@@ -43,6 +44,7 @@ __all__ = [
     "Holder",
     "ImageFacts",
     "LostGpu",
+    "PeerFacts",
     "PortFacts",
     "ProxyBinary",
     "RemoteCode",
@@ -69,4 +71,5 @@ class Facts:
     platform: GpuPlatform | None = None  # None = not looked at: the GPUs are simulated
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
     image: ImageFacts | None = None  # None = a machine that runs
+    peers: tuple[PeerFacts, ...] = ()
     removed: tuple[str, ...] = ()  # configuration of ours that is gone and stays so

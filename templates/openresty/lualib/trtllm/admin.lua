@@ -13,10 +13,13 @@ local function generation()
     return reply.send_json(200, '{"generation":' .. quote(shared.generation()) .. "}\n")
 end
 
-local function describe(name)
+local function describe(backend)
+    local name = backend.name
     local view = shared.read_view(name)
     local bytes_at, failure = sightings.last(name)
-    return '{"state":' .. quote(view.state)
+    return '{"model":' .. quote(backend.model)
+        .. ',"peer":' .. (backend.peer and quote(backend.peer) or "null")
+        .. ',"state":' .. quote(view.state)
         .. ',"detail":' .. (view.detail and quote(view.detail) or "null")
         .. ',"serving":' .. tostring(view.serving)
         .. ',"draining":' .. tostring(shared.is_draining(name))
@@ -31,14 +34,15 @@ end
 -- GET /-/status
 local function status()
     local parts = {}
-    for i, upstream in ipairs(router.upstreams) do
-        parts[i] = quote(upstream.name) .. ":" .. describe(upstream.name)
+    for i, backend in ipairs(router.backends) do
+        parts[i] = quote(backend.name) .. ":" .. describe(backend)
     end
     return reply.send_json(200, '{"generation":' .. quote(shared.generation())
         .. ',"backends":{' .. table.concat(parts, ",") .. "}}\n")
 end
 
--- POST /-/drain?name=NAME and /-/undrain?name=NAME. A drain holds until it is taken
+-- POST /-/drain?name=NAME and /-/undrain?name=NAME, of a backend or of all that a peer
+-- serves. A drain holds until it is taken
 -- back or the proxy stops; running requests are not touched.
 local function set_draining(draining)
     if ngx.req.get_method() ~= "POST" then
@@ -46,13 +50,18 @@ local function set_draining(draining)
                                   message = "this path takes POST only" }
     end
     local name = ngx.req.get_uri_args(10).name
-    if type(name) ~= "string" or not router.by_name[name] then
+    local backends = type(name) == "string" and router.named(name) or {}
+    if not backends[1] then
         return reply.send_error { status = 404, code = "backend_not_found", param = "name",
                                   message = "there is no such backend" }
     end
-    shared.set_draining(name, draining)
+    local in_flight = 0
+    for _, backend in ipairs(backends) do
+        shared.set_draining(backend.name, draining)
+        in_flight = in_flight + shared.in_flight(backend.name)
+    end
     return reply.send_json(200, '{"name":' .. quote(name) .. ',"draining":' .. tostring(draining)
-        .. ',"in_flight":' .. shared.in_flight(name) .. "}\n")
+        .. ',"in_flight":' .. in_flight .. "}\n")
 end
 
 local function drain()

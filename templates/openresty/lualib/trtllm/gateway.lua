@@ -2,6 +2,7 @@
 
 local body = require "trtllm.body"
 local problems = require "trtllm.problems"
+local replicas = require "trtllm.replicas"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
@@ -22,22 +23,28 @@ local function route_by_model()
     if ngx.req.get_method() ~= "POST" then
         return refuse_method("POST")
     end
-    local verdict, model = body.read_model()
+    local verdict, wanted = body.read_model()
     if verdict == "too_long" then
-        return reply.send_error(router.unknown_model(model))
+        return reply.send_error(router.unknown_model(wanted))
     elseif verdict ~= "string" then
         return reply.send_error(problems.about_body(verdict))
     end
     local var = ngx.var
-    var.trtllm_model = #model > MODEL_IN_LOG and model:sub(1, MODEL_IN_LOG) or model
-    local upstream = router.find(model)
-    if not upstream then
-        return reply.send_error(router.unknown_model(model))
+    var.trtllm_model = #wanted > MODEL_IN_LOG and wanted:sub(1, MODEL_IN_LOG) or wanted
+    local model = router.find(wanted)
+    if not model then
+        return reply.send_error(router.unknown_model(wanted))
     end
-    local name = upstream.name
-    local block = shared.block_of(name)
-    if block then
-        return reply.send_error(problems.about_block(name, block))
+    local backend, refuser, block = replicas.choose(model)
+    if not backend then
+        return reply.send_error(problems.about_block(refuser.name, block))
+    end
+    local name = backend.name
+    if model.backends[2] then
+        ngx.ctx.model = model
+        var.trtllm_pool = "replicas"
+    else
+        var.trtllm_pool = backend.upstream
     end
     var.trtllm_upstream = name
     shared.enter(name)

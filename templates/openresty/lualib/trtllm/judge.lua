@@ -1,6 +1,7 @@
 -- Decides what a backend's state is, from what was seen of it. Pure.
 --
 -- seen.file      the launcher's state file, decoded; nil if there is none
+-- seen.refusal   why a peer will not serve the model, in words; nil if it will
 -- seen.probe     "ok", "refused", "timeout", "error" or nil (not asked yet)
 -- seen.was_ok    whether a probe has been "ok" since the backend was last refused
 -- seen.failures  how many probes in a row were not "ok"
@@ -50,7 +51,9 @@ end
 local function judge(seen)
     local file = seen.file
     local state = file and file.state
-    if LOADING[state] then
+    if seen.refusal then
+        return down("down", seen.refusal)
+    elseif LOADING[state] then
         return { state = state, serving = false, block = "model_not_ready", detail = words(file),
                  retry_after = seconds_left(file, seen.now) }
     elseif state == "draining" then

@@ -11,13 +11,13 @@ local dict = ngx.shared.trtllm
 local KEY, KEPT_S = "page", 1
 local null = cjson.null
 
-local function model_of(upstream)
-    local name = upstream.name
+local function model_of(backend)
+    local name = backend.name
     local view = shared.read_view(name)
-    local file = watch.read_state(upstream.state_file) or {}
+    local file = backend.state_file and watch.read_state(backend.state_file) or {}
     local draining = shared.is_draining(name)
     return {
-        name = name, id = upstream.ids[1], state = view.state, draining = draining,
+        name = name, id = backend.model, state = view.state, draining = draining,
         serving = view.serving and not draining, in_flight = shared.in_flight(name),
         words = view.detail or file.status or null,
         since = file.since or view.changed or null,
@@ -28,8 +28,8 @@ end
 
 local function overview()
     local models = {}
-    for i, upstream in ipairs(router.upstreams) do
-        models[i] = model_of(upstream)
+    for i, backend in ipairs(router.backends) do
+        models[i] = model_of(backend)
     end
     return cjson.encode {
         host = ngx.var.hostname, time = ngx.now(), generation = shared.generation(),

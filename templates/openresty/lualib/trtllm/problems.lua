@@ -61,8 +61,8 @@ local NGINX = {
 }
 
 local function has_connected()
-    local time = ngx.var.upstream_connect_time
-    return time ~= nil and time ~= "" and not time:find("-", 1, true)
+    local times = ngx.var.upstream_connect_time or "" -- of each backend that was tried
+    return times:find("%d$") ~= nil
 end
 
 -- The backend was asked, or was to be asked, and nginx gave up on it.

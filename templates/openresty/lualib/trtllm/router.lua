@@ -1,27 +1,38 @@
--- Which backend a model id belongs to. Pure: routes.lua in, a backend out.
+-- Which model an id means, and who serves it. Pure: routes.lua in, a model out.
+--
+-- A model has `id` (the one it is called by), `ids`, `contains` and `backends`, one or
+-- more servers that all serve it. A backend has a `name` and, elsewhere than on this
+-- host, the name of its `peer`.
 
 local reply = require "trtllm.reply"
 local routes = require "routes"
 
+local backends = routes.backends
 local exact, by_name, ids = {}, {}, {}
-for _, upstream in ipairs(routes.upstreams) do
-    by_name[upstream.name] = upstream
-    for _, id in ipairs(upstream.ids) do
+for _, backend in ipairs(backends) do
+    by_name[backend.name] = backend
+end
+for _, model in ipairs(routes.models) do
+    model.id = model.ids[1]
+    for i, place in ipairs(model.backends) do
+        model.backends[i] = backends[place]
+    end
+    for _, id in ipairs(model.ids) do
         local key = id:lower()
-        exact[key] = exact[key] or upstream
+        exact[key] = exact[key] or model
         ids[#ids + 1] = id
     end
 end
 
 -- Exact ids first, then substrings in the order of the profile; case never matters.
 -- Returns nil for an id that nobody serves.
-local function find(model)
-    local key = model:lower()
-    local upstream = exact[key]
-    if upstream then
-        return upstream
+local function find(wanted)
+    local key = wanted:lower()
+    local model = exact[key]
+    if model then
+        return model
     end
-    for _, candidate in ipairs(routes.upstreams) do
+    for _, candidate in ipairs(routes.models) do
         for _, part in ipairs(candidate.contains) do
             if key:find(part, 1, true) then
                 return candidate
@@ -39,20 +50,32 @@ local function unknown_model(model)
     }
 end
 
--- Returns the backend that lists this id, and the id as the profile writes it.
+-- Returns the model that lists this id, and the id as the profile writes it.
 local function find_listed(id)
-    local upstream = exact[id:lower()]
-    if upstream then
-        for _, known in ipairs(upstream.ids) do
+    local model = exact[id:lower()]
+    if model then
+        for _, known in ipairs(model.ids) do
             if known:lower() == id:lower() then
-                return upstream, known
+                return model, known
             end
         end
     end
     return nil
 end
 
+-- Returns the backends an operator means: one by its name, or all of a peer.
+local function named(name)
+    local found = {}
+    for _, backend in ipairs(backends) do
+        if backend.name == name or backend.peer == name then
+            found[#found + 1] = backend
+        end
+    end
+    return found
+end
+
 return {
-    find = find, find_listed = find_listed, unknown_model = unknown_model,
-    upstreams = routes.upstreams, by_name = by_name, generation = routes.generation,
+    find = find, find_listed = find_listed, unknown_model = unknown_model, named = named,
+    backends = backends, models = routes.models, by_name = by_name,
+    generation = routes.generation,
 }

@@ -12,7 +12,8 @@ ffi.cdef [[ int kill(int pid, int signal); ]]
 local dict = ngx.shared.trtllm
 local EPERM = 1
 
-local mine = {} -- name of a backend -> key of this worker's count
+-- name of a backend -> key of this worker's count, and of everyone's
+local mine, totals = {}, {}
 
 local function count_key(name, pid)
     return "count:" .. name .. ":" .. pid
@@ -25,9 +26,9 @@ end
 -- Call once in each new worker.
 local function join()
     local pid = ngx.worker.pid()
-    for _, upstream in ipairs(router.upstreams) do
-        mine[upstream.name] = count_key(upstream.name, pid)
-        dict:set(mine[upstream.name], 0)
+    for _, backend in ipairs(router.backends) do
+        mine[backend.name] = count_key(backend.name, pid)
+        dict:set(mine[backend.name], 0)
     end
     ngx.update_time()
     dict:set(worker_key(pid), ngx.now() .. " " .. router.generation)
@@ -75,18 +76,28 @@ local function drop_dead_workers()
         if not is_alive(pid) then
             dict:delete(worker_key(pid))
             for name in pairs(router.by_name) do
+                local lost = dict:get(count_key(name, pid)) or 0
                 dict:delete(count_key(name, pid))
+                dict:incr(totals[name], -lost, 0)
             end
         end
     end
 end
 
+-- Returns how many requests the backend has now, with this one.
 local function enter(name)
     dict:incr(mine[name], 1, 0)
+    return dict:incr(totals[name], 1, 0)
 end
 
 local function leave(name)
     dict:incr(mine[name], -1, 0)
+    dict:incr(totals[name], -1, 0)
+end
+
+-- The same as in_flight(), from one key: made for every request.
+local function load(name)
+    return dict:get(totals[name]) or 0
 end
 
 -- Returns how many requests this proxy has at the backend.
@@ -96,6 +107,22 @@ local function in_flight(name)
         sum = sum + (dict:get(count_key(name, pid)) or 0)
     end
     return sum
+end
+
+local strange = {} -- name -> a difference of the two counts that the last tick has seen
+
+-- A worker that is killed between its two counts leaves them different for ever. What
+-- is the same at two ticks is no request that comes or goes, and is put right.
+local function settle_loads()
+    for name in pairs(router.by_name) do
+        local sum, total = in_flight(name), load(name)
+        local now = sum ~= total and sum .. " " .. total or nil
+        if now and strange[name] == now then
+            dict:incr(totals[name], sum - total, 0)
+            now = nil
+        end
+        strange[name] = now
+    end
 end
 
 local function set_draining(name, draining)
@@ -111,6 +138,7 @@ end
 local blocks = {}
 for name in pairs(router.by_name) do
     blocks[name] = "block:" .. name
+    totals[name] = "total:" .. name
 end
 
 -- Returns nil when requests may go to the backend, else the code of the refusal.
@@ -159,7 +187,8 @@ end
 return {
     join = join, leave_listening = leave_listening, generation = generation,
     drop_dead_workers = drop_dead_workers, enter = enter, leave = leave,
-    in_flight = in_flight, set_draining = set_draining, is_draining = is_draining,
+    in_flight = in_flight, load = load, settle_loads = settle_loads,
+    set_draining = set_draining, is_draining = is_draining,
     block_of = block_of, publish = publish, read_view = read_view,
     lead = lead, stop_leading = stop_leading,
 }

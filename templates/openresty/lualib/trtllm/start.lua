@@ -8,6 +8,7 @@ ffi.cdef [[ int chmod(const char *path, unsigned int mode); ]]
 local function master()
     require "trtllm.admin"
     require "trtllm.engine_errors"
+    require "trtllm.gateway"
     require "trtllm.views"
     require "trtllm.json_scan".warm_up()
 end

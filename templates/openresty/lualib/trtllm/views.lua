@@ -35,20 +35,35 @@ local function describe(view)
     return '{"state":' .. quote(view.state) .. detail .. "}"
 end
 
--- GET /health: 200 only while every backend can serve.
+-- Returns the view of the backend that speaks for the model, and its name: the first
+-- that can serve, else the first.
+local function spokesman(model)
+    for _, backend in ipairs(model.backends) do
+        local view = state_of(backend.name)
+        if view.serving then
+            return view, backend.name
+        end
+    end
+    return state_of(model.backends[1].name), model.backends[1].name
+end
+
+-- GET /health: 200 only while every model can be served; "degraded" when one has lost
+-- a backend and has another.
 local function health()
     if not takes(READ) then
         return
     end
-    local parts, all_serve = {}, true
-    for i, upstream in ipairs(router.upstreams) do
-        local view = state_of(upstream.name)
-        all_serve = all_serve and view.serving
-        parts[i] = quote(upstream.name) .. ":" .. describe(view)
+    local parts, word = {}, "healthy"
+    for i, backend in ipairs(router.backends) do
+        local view = state_of(backend.name)
+        word = view.serving and word or "degraded"
+        parts[i] = quote(backend.name) .. ":" .. describe(view)
     end
-    return reply.send_json(all_serve and 200 or 503,
-        '{"status":"' .. (all_serve and "healthy" or "unhealthy")
-        .. '","backends":{' .. table.concat(parts, ",") .. "}}\n")
+    for _, model in ipairs(router.models) do
+        word = spokesman(model).serving and word or "unhealthy"
+    end
+    return reply.send_json(word == "unhealthy" and 503 or 200,
+        '{"status":"' .. word .. '","backends":{' .. table.concat(parts, ",") .. "}}\n")
 end
 
 -- GET /livez: the proxy itself.
@@ -58,26 +73,26 @@ local function livez()
     end
 end
 
--- GET /readyz?model=ID: one backend. Without a model it is /health.
+-- GET /readyz?model=ID: one model. Without a model it is /health.
 local function readyz()
-    local model = ngx.req.get_uri_args(10).model
-    if type(model) ~= "string" or model == "" then
+    local wanted = ngx.req.get_uri_args(10).model
+    if type(wanted) ~= "string" or wanted == "" then
         return health()
     elseif not takes(READ) then
         return
     end
-    local upstream = router.find(model)
-    if not upstream then
-        return reply.send_error(router.unknown_model(model))
+    local model = router.find(wanted)
+    if not model then
+        return reply.send_error(router.unknown_model(wanted))
     end
-    local view = state_of(upstream.name)
+    local view, name = spokesman(model)
     return reply.send_json(view.serving and 200 or 503,
         '{"status":"' .. (view.serving and "ready" or "not_ready") .. '","backend":'
-        .. quote(upstream.name) .. ',"state":' .. quote(view.state) .. "}\n")
+        .. quote(name) .. ',"state":' .. quote(view.state) .. "}\n")
 end
 
-local function model_card(id, upstream)
-    local view = state_of(upstream.name)
+local function model_card(id, model)
+    local view = spokesman(model)
     return '{"id":' .. quote(id) .. ',"object":"model","created":' .. CREATED
         .. ',"owned_by":"trtllm","ready":' .. tostring(view.serving)
         .. ',"state":' .. quote(view.state) .. "}"
@@ -89,9 +104,9 @@ local function models()
         return
     end
     local cards = {}
-    for _, upstream in ipairs(router.upstreams) do
-        for _, id in ipairs(upstream.ids) do
-            cards[#cards + 1] = model_card(id, upstream)
+    for _, served in ipairs(router.models) do
+        for _, id in ipairs(served.ids) do
+            cards[#cards + 1] = model_card(id, served)
         end
     end
     return reply.send_json(200, '{"object":"list","data":[' .. table.concat(cards, ",") .. "]}\n")
@@ -103,11 +118,11 @@ local function model()
         return
     end
     local wanted = ngx.var.uri:sub(#"/v1/models/" + 1)
-    local upstream, id = router.find_listed(wanted)
-    if not upstream then
+    local found, id = router.find_listed(wanted)
+    if not found then
         return reply.send_error(router.unknown_model(wanted))
     end
-    return reply.send_json(200, model_card(id, upstream) .. "\n")
+    return reply.send_json(200, model_card(id, found) .. "\n")
 end
 
 return { health = health, livez = livez, readyz = readyz, models = models, model = model }

@@ -6,13 +6,13 @@
 
 local cjson = require "cjson"
 local judge = require "trtllm.judge"
+local probes = require "trtllm.probe"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
 local sightings = require "trtllm.sightings"
 
 local TICK_S = 0.25
 local LEASE_S = 1
-local PROBE_TIMEOUT_MS = 1000
 local PROBE_EVERY_S = 2 -- while it is well; each tick while it is not
 local MAX_STATE_FILE = 16384
 
@@ -29,39 +29,14 @@ local function read_state(path)
     return ok and type(state) == "table" and state or nil
 end
 
-local function ask(upstream)
-    local sock = ngx.socket.tcp()
-    sock:settimeouts(PROBE_TIMEOUT_MS, PROBE_TIMEOUT_MS, PROBE_TIMEOUT_MS)
-    local ok, problem = sock:connect(upstream.host, upstream.port)
-    if not ok then
-        return problem == "timeout" and "timeout" or "refused"
-    end
-    local line
-    -- Kept open by the other side and closed from this one: who closes first keeps the
-    -- port in TIME_WAIT, and trtllm-serve could not bind it again for a minute.
-    ok, problem = sock:send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    if ok then
-        line, problem = sock:receive("*l")
-    end
-    local header = line
-    while header and header ~= "" do
-        header = sock:receive("*l")
-    end
-    sock:close()
-    if line then
-        return line:find("^HTTP/1%.[01] 200") and "ok" or "error"
-    end
-    return problem == "timeout" and "timeout" or "error"
-end
-
-local function probe(premature, upstream)
-    local record = seen[upstream.name]
+local function probe(premature, backend)
+    local record = seen[backend.name]
     if not premature then
         local started = ngx.now()
-        local answer = ask(upstream)
+        local answer, said = probes.ask(backend)
         record.failures = answer == "ok" and 0 or record.failures + 1
         record.was_ok = answer == "ok" or (record.was_ok and answer ~= "refused")
-        record.probe = answer
+        record.probe, record.said = answer, said
         record.probed_at = started
     end
     record.running = false
@@ -72,8 +47,8 @@ local function is_due(record, now)
     return not record.running and now - record.probed_at >= pause
 end
 
-local function look_at(upstream)
-    local name, now = upstream.name, ngx.now()
+local function look_at(backend)
+    local name, now = backend.name, ngx.now()
     local record = seen[name]
     if not record then
         record = { failures = 0, probed_at = 0, running = false }
@@ -84,14 +59,20 @@ local function look_at(upstream)
     end
     if is_due(record, now) then
         record.running = true
-        if not ngx.timer.at(0, probe, upstream) then
+        if not ngx.timer.at(0, probe, backend) then
             record.running = false
         end
     end
-    local file = read_state(upstream.state_file)
+    local file
+    if backend.peer then
+        file = record.said and record.said.state and record.said
+    else
+        file = read_state(backend.state_file)
+    end
     if record.probe or file then
         shared.publish(name, judge.judge {
-            file = file, probe = record.probe, was_ok = record.was_ok,
+            file = file, refusal = record.said and record.said.refusal,
+            probe = record.probe, was_ok = record.was_ok,
             failures = record.failures, now = now, in_flight = shared.in_flight(name),
             quiet_s = now - sightings.progress_at(name),
         })
@@ -105,8 +86,9 @@ local function tick(premature)
     elseif shared.lead(LEASE_S) then
         ngx.update_time()
         shared.drop_dead_workers()
-        for _, upstream in ipairs(router.upstreams) do
-            look_at(upstream)
+        shared.settle_loads()
+        for _, backend in ipairs(router.backends) do
+            look_at(backend)
         end
     end
 end

@@ -1,0 +1,91 @@
+-- Chooses among the backends of a model: the one with the fewest requests of those
+-- that take any. When nobody listens at it, the next one is tried. A request that has
+-- reached a backend stays there, whatever happens: it may have cost the GPU minutes.
+
+local balancer = require "ngx.balancer"
+local router = require "trtllm.router"
+local shared = require "trtllm.shared"
+local sightings = require "trtllm.sightings"
+
+-- Of several refusals the most hopeful is told.
+local HOPE = { model_not_ready = 4, model_draining = 3, model_unavailable = 2, model_stopped = 1 }
+
+local turn = 0 -- equally busy ones take turns
+
+local function least_busy(backends, tried)
+    local best, best_load
+    for i = 1, #backends do
+        local backend = backends[(i + turn) % #backends + 1]
+        if not (tried and tried[backend.name]) and not shared.block_of(backend.name) then
+            local load = shared.load(backend.name)
+            if not best or load < best_load then
+                best, best_load = backend, load
+            end
+        end
+    end
+    return best
+end
+
+-- Returns the backend to use, or nil, a backend that refuses and the refusal's code.
+local function choose(model)
+    local backends = model.backends
+    local refuser = backends[1]
+    local code = shared.block_of(refuser.name)
+    if not backends[2] then
+        if code then
+            return nil, refuser, code
+        end
+        return refuser
+    end
+    turn = turn + 1
+    local best = least_busy(backends)
+    if best then
+        return best
+    end
+    for i = 2, #backends do
+        local other = shared.block_of(backends[i].name)
+        if (HOPE[other] or 0) > (HOPE[code] or 0) then
+            refuser, code = backends[i], other
+        end
+    end
+    return nil, refuser, code or "model_unavailable"
+end
+
+local function move(ctx, from)
+    sightings.note_refused(from)
+    sightings.note_error(from, "refused")
+    local backends = ctx.model.backends
+    local to = least_busy(backends, ctx.tried)
+    if not to then -- it has been blocked since; every other one is no better
+        for _, backend in ipairs(backends) do
+            to = not ctx.tried[backend.name] and backend or to
+        end
+    end
+    shared.leave(from)
+    shared.enter(to.name)
+    ngx.var.trtllm_upstream = to.name
+    return to.name
+end
+
+-- balancer phase of models with several backends: nginx comes again for each
+-- connection that could not be made.
+local function balance()
+    local ctx, name = ngx.ctx, ngx.var.trtllm_upstream
+    if ctx.tried then
+        name = move(ctx, name)
+    else
+        ctx.tried = {}
+    end
+    ctx.tried[name] = true
+    if least_busy(ctx.model.backends, ctx.tried) then
+        balancer.set_more_tries(1)
+    end
+    local backend = router.by_name[name]
+    local ok, problem = balancer.set_current_peer(backend.host, backend.port)
+    if not ok then
+        ngx.log(ngx.ERR, "cannot use the address of ", name, ": ", problem)
+        return ngx.exit(ngx.ERROR)
+    end
+end
+
+return { choose = choose, balance = balance }
