@@ -2,45 +2,47 @@
 
 Run by the tool's own Python in a root where nothing is installed:
 
-    /opt/trtllm/tool/bin/python /srv/checkout/tests/lab/kill_walk.py systemd
+    PYTHONPATH=/srv/checkout/tests /opt/trtllm/tool/bin/python -m lab.kill_walk systemd
 
 Everything is imported once, and each point is a child of its own that kills itself with
 SIGKILL; another child then does what an operator would: ``rollback``. Points where
 nothing of the services is touched yet need none of them, and are cheap.
 """
 
-import contextlib
-import hashlib
-import io
 import itertools
 import os
 import signal
-import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
-from trtllm_install.app.converge import How, carry_out, plan_step
+from lab.walked import (
+    ACTS,
+    HOST,
+    MULTI,
+    QWEN,
+    SYSTEMD,
+    Act,
+    Tree,
+    demand,
+    demand_same,
+    expect,
+    in_child,
+    ours,
+    recover,
+    settled,
+    step_to,
+    tree,
+)
 from trtllm_install.app.install import install
-from trtllm_install.app.observe import look_at
-from trtllm_install.app.options import Options
-from trtllm_install.app.rollback import rollback
-from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.undo import is_final, undo
 from trtllm_install.app.uninstall import uninstall
 from trtllm_install.apply.journal import Journal
 from trtllm_install.cli.chorus import Chorus
 from trtllm_install.host import files
-from trtllm_install.host.local import LocalHost
 from trtllm_install.model import layout
 
-SYSTEMD = sys.argv[1:] == ["systemd"]
-MULTI = Options(profile="multi", simulate=True)
-QWEN = Options(profile="qwen", simulate=True)
-HOST = LocalHost()
 MARK = f"write {layout.JOURNAL}/committed"
 # One model has stopped, everything is written, the model that stays has begun anew.
 FORCE = "'enable'" if SYSTEMD else "bin/supervisord'"  # what was written comes into force
@@ -49,68 +51,7 @@ SWITCH_POINTS = (
     if SYSTEMD
     else ("'stop', 'nemotron'", f"write {layout.RECEIPT}", "'add', 'qwen'")
 )
-Tree = dict[str, tuple[object, ...]]
-
-FOLDERS = ("/etc", "/opt/trtllm", "/run/trtllm", "/var/lib/trtllm", "/var/log/trtllm")
-# What an undo does not bring back, all of it: what the account tools keep of the moment
-# before their last change and the mtimes of the files they rewrite, the mtimes of folders,
-# and supervisord's logs, which say why something failed.
-LEFT_OUT = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock")
-REWRITTEN = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
-LOGS = "/var/log/trtllm"
-
-ACTS = frozenset(
-    {"write", "make_directory", "make_link", "remove", "remove_tree", "run", "http"},
-)
 When = Literal["after", "within"]
-
-
-def tree(*, times: bool = True) -> Tree:
-    """Every path with kind, mode, owner, group, content, and of files and links the mtime."""
-    found: Tree = {}
-    for top in FOLDERS:
-        for path in walk(Path(top)):
-            name = str(path)
-            if name in LEFT_OUT or name.startswith(LOGS):
-                continue
-            entry = path.lstat()
-            content = ""
-            if stat.S_ISLNK(entry.st_mode):
-                content = str(path.readlink())
-            elif stat.S_ISREG(entry.st_mode):
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-            timed = times and not stat.S_ISDIR(entry.st_mode) and name not in REWRITTEN
-            mtime = entry.st_mtime_ns if timed else 0
-            found[name] = (oct(entry.st_mode), entry.st_uid, entry.st_gid, content, mtime)
-    return found
-
-
-def walk(top: Path) -> Iterator[Path]:
-    if top.exists():
-        yield top
-    for folder, folders, names in os.walk(top):
-        # The tool itself is bootstrap's, and big.
-        folders[:] = [f for f in folders if not (folder == "/opt/trtllm" and f.startswith("tool"))]
-        yield from (Path(folder, name) for name in (*folders, *names))
-
-
-def demand_same(want: Tree, have: Tree, point: str) -> None:
-    differ = [p for p in sorted(want.keys() | have.keys()) if want.get(p) != have.get(p)]
-    lines = [f"  {p}: {want.get(p, 'absent')} -> {have.get(p, 'absent')}" for p in differ[:20]]
-    if differ:
-        raise SystemExit(f"{point}: not as it was:\n" + "\n".join(lines))
-
-
-def ours() -> set[str]:
-    """What of ours runs, by name."""
-    words = ("trtllm-supervise", "supervisord", "trtllm-serve")
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            if any(word in line for word in words) and "kill_walk" not in line:
-                found.add(line)
-    return found
 
 
 class Killed:
@@ -145,35 +86,7 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def in_child(act: Callable[[], object]) -> tuple[int, str]:
-    """Run in a child; return its wait status and what it said on descriptor 3."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(writing, 3)
-        try:
-            with contextlib.redirect_stderr(io.StringIO()) as said:
-                act()
-        except BaseException as error:  # noqa: BLE001 (whatever it is, it is told)
-            os.write(3, f"{error!r}\n{said.getvalue()}".encode())
-            os._exit(1)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        said = pipe.read()
-    return os.waitpid(pid, 0)[1], said
-
-
-def recover() -> None:
-    """What an operator does; without an open journal it would go further back."""
-    if Journal(HOST).read() is None or is_final(HOST):
-        with HOST.lock("/run/trtllm-install.lock"):
-            undo(HOST, Chorus())
-        return
-    rollback(HOST, Chorus(), to=None, timeout_s=60)
-
-
-def kill_and_roll_back(act: Callable[[Any], object], at: int | str, when: When, old: Tree) -> str:
+def kill_and_roll_back(act: Act, at: int | str, when: When, old: Tree) -> str:
     """Kill there and go back; return what the act was, the mark once the run was final."""
     status, said = in_child(lambda: act(Killed(at, when)))
     point = f"killed {when} act {at}: {said}"
@@ -187,7 +100,7 @@ def kill_and_roll_back(act: Callable[[Any], object], at: int | str, when: When, 
     return said
 
 
-def kill_at_every_act(act: Callable[[Any], object], old: Tree, *, stride: int = 1) -> int:
+def kill_at_every_act(act: Act, old: Tree, *, stride: int = 1) -> int:
     """Kill after each act up to the first proof, and within every tenth that writes a file.
 
     Without a proof the last point is the mark, after which the new tree stays.
@@ -203,19 +116,6 @@ def kill_at_every_act(act: Callable[[Any], object], old: Tree, *, stride: int = 
             kill_and_roll_back(act, at, "within", old)
             points += 1
     raise AssertionError
-
-
-def step_to(options: Options) -> Callable[[Any], object]:
-    """Plan once: as long as the tree is the old one, so is the plan."""
-    judged = look_at(HOST, options, Chorus())
-    name = judged.wanted.installation.supervisor
-    step = plan_step(HOST, supervisor_called(name, HOST), judged, options)
-    how = How(verb="install", start=options.start, timeout_s=60)
-
-    def act(host: Any) -> object:
-        return carry_out(host, supervisor_called(name, host), step, Chorus(), how)
-
-    return act
 
 
 def walk_first_install() -> int:
@@ -275,25 +175,6 @@ def install_after_kill() -> int:
     expect(in_child(lambda: install(HOST, MULTI, Chorus())), "install after a kill")
     demand_same(settled(new), settled(tree(times=False)), "installed after a kill")
     return 1
-
-
-def settled(found: Tree) -> Tree:
-    """Without what services write: their state and caches, which no undo takes from them."""
-    theirs = [f"{layout.STATE}/{name}" for name in ("qwen", "nemotron", "proxy")]
-    theirs += [layout.RUN, f"{layout.ETC}/passwd-"]
-    return {p: e for p, e in found.items() if not p.startswith(tuple(theirs))}
-
-
-def demand(what: str, true: object) -> None:
-    """Go on only if it is so."""
-    if not true:
-        raise SystemExit(f"expected {what}")
-
-
-def expect(ended: tuple[int, str], what: str) -> None:
-    """Go on only if the child did it."""
-    if ended[0]:
-        raise SystemExit(f"cannot {what}: {ended[1]}")
 
 
 def main() -> None:
