@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from trtllm_install.app.desired import desired_tree, see_tree
+from trtllm_install.app.desired import desired_again, see_tree
 from trtllm_install.app.gate import await_serving
 from trtllm_install.app.observe import Judged
 from trtllm_install.app.options import Options
@@ -71,11 +71,12 @@ class Outcome:
 def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Options) -> Step:
     """Return what ``install`` will do; reads only. Raises as ``plan_towards`` does."""
     wanted, receipt = judged.wanted, judged.receipt
+    desired, origin = desired_again(host, wanted, judged.facts, receipt)
     return plan_towards(
         host,
         supervisor,
-        outline_of(wanted.installation, wanted.pins),
-        desired_tree(wanted, judged.facts),
+        replace(outline_of(wanted.installation, wanted.pins), origin=origin),
+        desired,
         receipt,
         on_conflict=options.on_conflict,
         start=options.start,

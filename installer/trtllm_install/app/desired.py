@@ -1,15 +1,21 @@
 """Facts and wishes to the tree that is wanted."""
 
+from contextlib import suppress
+from hashlib import sha256
+
+from trtllm_install import resources
 from trtllm_install.app.memory import footprints
 from trtllm_install.app.prepare import Wanted
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.seeing import see
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, File
+from trtllm_install.model.errors import ConfigError, HostError
 from trtllm_install.model.facts import Facts, ProxyBinary, SystemFacts, WeightsFacts
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Tree
 from trtllm_install.plan.files import NEW_SUFFIX
+from trtllm_install.receipts.generations import read_generation
 from trtllm_install.render.tree import Surroundings, render_tree
 from trtllm_install.simulator.program import engine_program
 from trtllm_install.simulator.weights import simulated_checkpoint
@@ -20,9 +26,30 @@ _CUDA_HOME = "/usr/local/cuda"
 
 def desired_tree(wanted: Wanted, facts: Facts) -> Desired:
     """Return everything that has to be on the host."""
+    return render_tree(wanted.installation, _surroundings(wanted, facts))
+
+
+def desired_again(
+    host: Host, wanted: Wanted, facts: Facts, receipt: Receipt | None
+) -> tuple[Desired, str]:
+    """Do as ``desired_tree``; return also a hash of all that the answer depends on.
+
+    Where the installed whole was rendered from the same by the same tool, it is the one
+    that its generation keeps: loading templates is a quarter of a run that changes nothing.
+    """
+    surroundings = _surroundings(wanted, facts)
+    made_of = repr((wanted.installation, surroundings, resources.identity()))
+    origin = sha256(made_of.encode()).hexdigest()
+    if receipt and receipt.origin == origin:
+        with suppress(ConfigError, HostError):  # it is root's, and may be damaged
+            return read_generation(host, receipt.generation).desired, origin
+    return render_tree(wanted.installation, surroundings), origin
+
+
+def _surroundings(wanted: Wanted, facts: Facts) -> Surroundings:
     proxy = facts.proxy if isinstance(facts.proxy, ProxyBinary) else None
     system = facts.system if isinstance(facts.system, SystemFacts) else None
-    surroundings = Surroundings(
+    return Surroundings(
         proxy_binary=proxy.path if proxy else "nginx",
         proxy_kind=proxy.kind if proxy else "nginx",
         proxy_modules=proxy.modules if proxy else (),
@@ -37,7 +64,6 @@ def desired_tree(wanted: Wanted, facts: Facts) -> Desired:
         },
         footprints=footprints(wanted, facts),
     )
-    return render_tree(wanted.installation, surroundings)
 
 
 def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:

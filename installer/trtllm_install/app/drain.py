@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from trtllm_install.app.operate import installed_receipt
 from trtllm_install.app.reporter import Reporter
-from trtllm_install.config.reading import nearest
+from trtllm_install.config.nearest import nearest
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ConfigError, GateFailed, HostError, NeedsRoot
 from trtllm_install.proxy.backends import Backend, read_backends, tell_backend

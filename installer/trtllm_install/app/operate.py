@@ -6,7 +6,7 @@ from trtllm_install.app.gate import await_serving
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import make_run_folder, read_live, supervisor_called
 from trtllm_install.app.undo import undo_what_was_cut_off
-from trtllm_install.config.reading import nearest
+from trtllm_install.config.nearest import nearest
 from trtllm_install.engines.store import read_engines
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout

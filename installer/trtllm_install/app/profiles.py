@@ -1,8 +1,8 @@
 """Which profile and which site file, from where."""
 
 from trtllm_install import resources
+from trtllm_install.config.nearest import nearest
 from trtllm_install.config.profile import parse_profile, parse_site
-from trtllm_install.config.reading import nearest
 from trtllm_install.config.schemas import ProfileShape, SiteShape
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -30,7 +30,7 @@ def read_site(host: Host, path: str | None) -> SiteShape:
         raise ConfigError(f"cannot read {path}: no such file", hint="check --site")
     source = path or layout.SITE_FILE
     if raw is None:
-        return SiteShape()
+        return SiteShape.model_construct()
     known = frozenset(i for name in read_profiles(host) for i in _instance_names(host, name))
     return parse_site(_text(raw, source), source, known)
 

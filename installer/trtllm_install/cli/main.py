@@ -1,5 +1,6 @@
 """Entry point: parse, run one verb, turn what happened into text or JSON and an exit code."""
 
+import gc
 import importlib
 import os
 import signal
@@ -108,6 +109,10 @@ def _take_over_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
+    # Most of a run that changes nothing is loading modules, and what they make stays.
+    gc.set_threshold(50_000)
+    # A plugin that lies beside our libraries is none of ours, and looking for it takes time.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"  # noqa: TID251 (set, for a library)
     for number in _INTERRUPTS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
             signal.signal(number, _interrupt)

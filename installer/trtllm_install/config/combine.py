@@ -62,7 +62,7 @@ def _instance(
     host: str,
     public_port: int | None,
 ) -> Instance:
-    here = site.instances.get(shape.name, SiteInstanceShape())
+    here = site.instances.get(shape.name, SiteInstanceShape.model_construct())
     return Instance(
         name=shape.name,
         model=shape.model,

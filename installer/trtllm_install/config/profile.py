@@ -1,8 +1,9 @@
 """A profile file and the site file as values, each checked on its own."""
 
 from trtllm_install.config.document import Document, parse_document
+from trtllm_install.config.nearest import nearest
 from trtllm_install.config.peers import split_url
-from trtllm_install.config.reading import nearest, parse_shape, refused
+from trtllm_install.config.reading import parse_shape, refused
 from trtllm_install.config.schemas import ProfileShape, SiteShape
 from trtllm_install.model.problems import Problem
 

@@ -1,11 +1,11 @@
 """A document against its shape: every problem at once, each with path, line and nearest key."""
 
-from difflib import get_close_matches
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from trtllm_install.config.document import Document, Path
+from trtllm_install.config.nearest import nearest
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.problems import Problem
 
@@ -37,12 +37,6 @@ def refused(problems: list[Problem] | tuple[Problem, ...]) -> ConfigError:
         f"cannot use {', '.join(sources)}: {count}\n{lines}",
         hint=f"edit {' and '.join(sources)}, then run the same command again",
     )
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Return a clause that names what was probably meant, or what there is."""
-    close = get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
 
 
 def _retold(document: Document, shape: type[BaseModel], error: ValidationError) -> list[Problem]:
@@ -87,3 +81,6 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
         if found := _model_in(part):
             return found
     return None
+
+
+__all__ = ["nearest", "parse_shape", "refused"]

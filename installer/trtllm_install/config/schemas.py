@@ -26,7 +26,8 @@ Argument = Annotated[Text, WithJsonSchema({"type": ["string", "number"]})]
 class _Strict(BaseModel):
     """An unknown key is a mistake, not a wish."""
 
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+    # Built when a file is read: a host without a site file does without its shape.
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, defer_build=True)
 
 
 class InstanceShape(_Strict):
@@ -136,7 +137,7 @@ class SiteShape(_Strict):
     listen: Text | None = Field(default=None, description="address of the public port")
     port: Port | None = Field(default=None, description="the public port")
     instances: dict[Name, SiteInstanceShape] = {}
-    proxy: SiteProxyShape = SiteProxyShape()
+    proxy: SiteProxyShape = SiteProxyShape.model_construct()
     peers: list[PeerShape] = Field(default=[], description="servers elsewhere, behind the proxy")
 
 

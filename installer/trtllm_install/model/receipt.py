@@ -36,3 +36,4 @@ class Receipt:
     tree: str = ""  # hash of everything that was wanted; equal = the same generation
     pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by --pin-memory
     started: bool = True  # False: written with --no-start, and nothing of it had ever run
+    origin: str = ""  # hash of all that the whole was rendered from, this tool too

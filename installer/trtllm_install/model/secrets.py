@@ -21,33 +21,28 @@ _NAME = (
     rf"|api[_-]?keys?|(?:access|client|private|secret)[_-]?keys?|(?:{_ISSUERS})[_-]token)"
     rf"|token|keys?"
 )
-_NAMED: Final = re.compile(rf"(?:{_NAME})", re.IGNORECASE)
-
-# Every other expression finds something only on a line that this one finds something on.
+# Every other expression finds something only in a text that this one finds something in.
 _WORTH_A_LOOK: Final = re.compile(
     r"pass|secret|credential|author|bearer|key|token|://|hf_|sk-|nvapi-|gh[opsur]_|glpat-|eyJ",
     re.IGNORECASE,
 )
+# The others are text until one is needed: compiling all of them is a tenth of a run that
+# changes nothing, and `re` keeps what it has compiled.
+_NAMED: Final = rf"(?i)(?:{_NAME})"
 # "  - token: abc", also behind the sign of a diff; the value may follow on further lines.
-_HEADING: Final = re.compile(
-    rf"""^(?P<lead>(?P<indent>[-+ ]?\s*)(?:-\s+)*["']?(?:{_NAME})["']?\s*:)(?P<value>.*)$""",
-    re.IGNORECASE,
+_HEADING: Final = (
+    rf"""(?i)^(?P<lead>(?P<indent>[-+ ]?\s*)(?:-\s+)*["']?(?:{_NAME})["']?\s*:)(?P<value>.*)$"""
 )
-_HEADER: Final = re.compile(r"(authorization[\"']?\s*[:=]\s*).*$", re.IGNORECASE)
-_BEARER: Final = re.compile(r"\b(bearer\s+)[^\s\"',]+", re.IGNORECASE)
+_HEADER: Final = r"(?i)(authorization[\"']?\s*[:=]\s*).*$"
+_BEARER: Final = r"(?i)\b(bearer\s+)[^\s\"',]+"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|[^\s,}\]]+)"""
-_QUOTED: Final = re.compile(
-    rf"""(["'](?:{_NAME})["']\s*:\s*)(?!null\b|true\b|false\b|\[\]|\{{\}}|""|''){_VALUE}""",
-    re.IGNORECASE,
+_QUOTED: Final = (
+    rf"""(?i)(["'](?:{_NAME})["']\s*:\s*)(?!null\b|true\b|false\b|\[\]|\{{\}}|""|''){_VALUE}"""
 )
-_ASSIGNED: Final = re.compile(
-    rf"""(?<![\w.-])((?:--?)?(?:{_NAME})=)("[^"]*"|'[^']*'|[^\s&"',]+)""", re.IGNORECASE
-)
-_OPTION: Final = re.compile(
-    rf"""(?<![\w.-])(--(?:{_NAME})["']?,?\s+)("[^"]*"|'[^']*'|[^\s-]\S*)""", re.IGNORECASE
-)
-_URL: Final = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")
-_SHAPE: Final = re.compile(
+_ASSIGNED: Final = rf"""(?i)(?<![\w.-])((?:--?)?(?:{_NAME})=)("[^"]*"|'[^']*'|[^\s&"',]+)"""
+_OPTION: Final = rf"""(?i)(?<![\w.-])(--(?:{_NAME})["']?,?\s+)("[^"]*"|'[^']*'|[^\s-]\S*)"""
+_URL: Final = r"(://[^\s/:@]*:)[^\s/@]+(?=@)"
+_SHAPE: Final = (
     r"\b(?:hf_[A-Za-z0-9]{8,}|sk-[\w-]{16,}|nvapi-[\w-]{8,}|gh[opsur]_[A-Za-z0-9]{20,}"
     r"|glpat-[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
 )
@@ -71,7 +66,7 @@ def mask_lines(lines: Iterable[str]) -> list[str]:
             masked.append(f"{_indent(line)}{MASK}")
             continue
         below = None
-        heading = _HEADING.match(line)
+        heading = re.match(_HEADING, line) if _WORTH_A_LOOK.search(line) else None
         if heading is None:
             masked.append(_mask_line(line))
             continue
@@ -111,15 +106,15 @@ def mask_argv(argv: Sequence[str]) -> list[str]:
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a key, an option or a variable of this name holds a secret."""
-    return _NAMED.fullmatch(name) is not None
+    return bool(_WORTH_A_LOOK.search(name) and re.fullmatch(_NAMED, name))
 
 
 def _mask_line(line: str) -> str:
     if not _WORTH_A_LOOK.search(line):
         return line
     for pattern in (_HEADER, _BEARER, _QUOTED, _ASSIGNED, _OPTION, _URL):
-        line = pattern.sub(rf"\g<1>{MASK}", line)
-    return _SHAPE.sub(MASK, line)
+        line = re.sub(pattern, rf"\g<1>{MASK}", line)
+    return re.sub(_SHAPE, MASK, line)
 
 
 def _hidden(value: object) -> object:
