@@ -85,6 +85,7 @@ class FakeSystemd:
     pids: dict[str, int] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     ends: dict[str, dict[str, object]] = field(default_factory=dict)  # how each ended last
+    opened: set[int] = field(default_factory=set)  # ports
     begun: dict[str, dict[str, object]] = field(default_factory=dict)  # when, and with what
     served_generation: str = ""
     enabled: bool = False
@@ -96,7 +97,7 @@ class FakeSystemd:
         self.host.answer_command(["systemctl"], by=self._systemctl)
         self.host.answer_command(["systemd-tmpfiles", "--create"])
         self.host.answer_command(["journalctl"], by=self._journalctl)
-        for port in (8000, 9000):
+        for port in (8000, 8101, 8102, 9000):
             base = f"http://127.0.0.1:{port}"
             self.host.answer_http("POST", f"{base}/v1/chat/completions", self._completion)
             self.host.answer_http("GET", f"{base}/health", Answer(status=200, body=b""))
@@ -169,8 +170,9 @@ class FakeSystemd:
 
     def _open_ports(self) -> None:
         """Let the ports of what runs be taken, and name their holders where the kernel does."""
-        for port in (8000, 8001, 8002, 9000):
+        for port in self.opened:
             self.host.free_port("127.0.0.1", port)
+        self.opened = {self._spec(name)["port"] for name in self.pids}
         lines = []
         for name, pid in self.pids.items():
             port = self._spec(name)["port"]

@@ -25,7 +25,7 @@ def twin(systemd: FakeSystemd) -> FakeSystemd:
     new.accounts, new.now = dict(old.accounts), old.now
     new._taken, new._attempts = set(old._taken), old._attempts
     other.pids, other.ends = dict(systemd.pids), dict(systemd.ends)
-    other.begun = dict(systemd.begun)
+    other.begun, other.opened = dict(systemd.begun), set(systemd.opened)
     other.enabled = systemd.enabled
     other.served_generation, other._next_pid = systemd.served_generation, systemd._next_pid
     return other
