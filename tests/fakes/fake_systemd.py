@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 NGINX = "/usr/sbin/nginx"
 MODULES = "/usr/lib/nginx/modules"
 TCP_HEAD = "  sl  local_address rem_address   st\n"
+MOUNTS = (
+    "22 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw\n"
+    "23 22 0:23 / /dev/shm rw,nosuid - tmpfs tmpfs rw\n"
+)
+LIMITS = "Max locked memory         unlimited            unlimited            bytes\n"
 LOAD_S = 2.0  # seconds from start to healthy
 
 
@@ -30,6 +35,8 @@ def debian() -> FakeHost:
     host = FakeHost()
     host.nodes = dict(_debian_nodes())  # a change replaces a node and never alters it
     host.answer_command([NGINX, "-V"], stderr="nginx version: nginx/1.22.1\n")
+    host.answer_command(["uname"], "6.1.0-40-amd64 x86_64\n")
+    host.answer_command(["getconf", "GNU_LIBC_VERSION"], "glibc 2.36\n")
 
     def useradd(argv: tuple[str, ...], _: str) -> Completed:
         host.add_account(argv[-1], argv[argv.index("--home-dir") + 1])
@@ -60,6 +67,11 @@ def _debian_nodes() -> dict[str, Node]:
     for name in ("ndk_http_module.so", "ngx_http_lua_module.so"):
         tree.add_file(f"{MODULES}/{name}")
     tree.add_file("/proc/net/tcp", TCP_HEAD)
+    tree.add_file("/proc/self/mountinfo", MOUNTS)
+    tree.add_file("/proc/self/limits", LIMITS)
+    tree.add_directory("/dev/shm")
+    for name in ("gcc", "g++"):
+        tree.add_program(f"/usr/bin/{name}")
     tree.add_file("/usr/share/lua/5.1/resty/core.lua")
     tree.add_file("/usr/lib/lua/5.1/cjson.so")
     return tree.nodes

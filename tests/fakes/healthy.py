@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from trtllm_install.model import facts as f
+from trtllm_install.model.facts.host import Compilers, FileSystem, Guards, Kernel
 from trtllm_install.model.installation import Installation, Instance, Proxy, Route
 
 WEIGHTS = "/home/me/model_weights"
@@ -44,6 +45,31 @@ GPU = f.Gpu(
     memory=f.GpuMemory(total=180 * 2**30, free=179 * 2**30),
 )
 
+
+def disk(path: str, free: int = 2**40, *, kind: str = "ext4", options: str = "rw") -> FileSystem:
+    """Return a file system on which a path lies."""
+    return FileSystem(
+        path=path,
+        mount="/" if kind == "ext4" else path,
+        source="/dev/sda2" if kind == "ext4" else kind,
+        kind=kind,
+        free=free,
+        options=tuple(options.split(",")),
+    )
+
+
+HOST = f.HostFacts(
+    kernel=Kernel(release="6.8.0-45-generic", machine="x86_64"),
+    glibc="2.39",
+    disks=tuple(disk(p) for p in ("/opt/trtllm/engines", "/var/lib/trtllm", "/var/log/trtllm")),
+    shared_memory=disk("/dev/shm", 2**37, kind="tmpfs"),
+    locked_memory=None,
+    halfway=(),
+    guards=Guards(),
+    sleeps="",
+    compilers=Compilers(cc="/usr/bin/cc", cxx="/usr/bin/c++"),
+)
+
 FACTS = f.Facts(
     root=True,
     gpu=f.GpuFacts(driver="580.159.04", cuda=(13, 0), gpus=(GPU,)),
@@ -78,6 +104,8 @@ FACTS = f.Facts(
         memory_total=256 * 2**30,
         memory_available=250 * 2**30,
         cuda_home="/usr/local/cuda",
+        toolkit="13.0.2",
         open_mpi="4.1.6",
     ),
+    host=HOST,
 )

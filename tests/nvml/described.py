@@ -9,12 +9,27 @@ from fakes.fake_checkpoint import write_checkpoint
 from nvml.compiled import HERE, rendered
 from trtllm_install.host.local import LocalHost
 from trtllm_install.host.protocol import Completed, Entry
+from trtllm_install.model.facts.host import SHARED_MEMORY
 from trtllm_install.probes.gpu import CHILD
 
 HOSTS = HERE / "hosts"
 NAMES = sorted(path.stem for path in HOSTS.glob("*.json"))
 MODELS = ("Qwen3-30B-A3B-FP4", "NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4")
 WEIGHTS = "/models"
+# The host around the GPUs, where a description says nothing else of it.
+SYSTEM: dict[str, str | None] = {
+    "/proc/meminfo": "MemTotal: 263192576 kB\nMemAvailable: 258998272 kB\n",
+    "/proc/self/mountinfo": "22 1 259:2 / / rw,relatime - ext4 /dev/nvme0n1p2 rw\n"
+    "23 22 0:23 / /dev/shm rw,nosuid - tmpfs tmpfs rw\n",
+    "/proc/self/limits": "Max locked memory         unlimited            unlimited         bytes\n",
+    "/usr/bin/gcc": "",
+    "/usr/bin/g++": "",
+    "/usr/local/cuda/bin/nvcc": "",
+    "/usr/local/cuda/version.json": '{"cuda": {"version": "13.0.2"}}',
+    "/usr/lib/x86_64-linux-gnu/libmpi.so.40.30.6": "",
+}
+LINKS = {"/usr/lib/x86_64-linux-gnu/libmpi.so.40": "libmpi.so.40.30.6"}
+SAID = {"uname": "6.8.0-45-generic x86_64\n", "getconf": "glibc 2.39\n"}
 
 
 def description(name: str) -> dict[str, Any]:
@@ -27,7 +42,7 @@ def description(name: str) -> dict[str, Any]:
         {**base["gpus"][n if n < len(base["gpus"]) else 0], **changed}
         for n, changed in enumerate(told.get("gpus", base["gpus"]))
     ]
-    parts = ("nvml", "files", "nodes", "processes")
+    parts = ("nvml", "files", "nodes", "processes", "links", "said")
     merged = {part: {**base.get(part, {}), **told.get(part, {})} for part in parts}
     return {**base, **told, **merged, "gpus": gpus}
 
@@ -44,17 +59,23 @@ class DescribedHost(LocalHost):
         self._fill(folder)
 
     def _fill(self, folder: Path) -> None:
-        files = dict(self._told.get("files", {}))
+        files = {**SYSTEM, **self._told.get("files", {})}
         for pid, process in self._told.get("processes", {}).items():
             files[f"/proc/{pid}/comm"] = process["name"] + "\n"
             files[f"/proc/{pid}/cgroup"] = f"0::/system.slice/{process.get('unit', '')}\n"
             files[f"/proc/{pid}/environ"] = process.get("environment", "")
         files["/usr/bin/dmesg"] = ""
         for path, content in files.items():
+            if content is None:
+                continue
             at = folder / path.lstrip("/")
             at.parent.mkdir(parents=True, exist_ok=True)
             at.write_text(content, encoding="utf-8")
-        (folder / "usr/bin/dmesg").chmod(0o755)
+            at.chmod(0o755 if "/bin/" in path else 0o644)
+        for path, target in {**LINKS, **self._told.get("links", {})}.items():
+            at = folder / path.lstrip("/")
+            at.parent.mkdir(parents=True, exist_ok=True)
+            at.symlink_to(target)
         for model in MODELS:
             write_checkpoint(folder / WEIGHTS.lstrip("/") / "nvidia" / model)
         # On a machine with a driver, what is absent here must not be found there.
@@ -71,10 +92,17 @@ class DescribedHost(LocalHost):
         node = self._told.get("nodes", {}).get(path)
         if not path.startswith("/dev/"):
             return super().look(path)
+        if path == SHARED_MEMORY:
+            return Entry(kind="directory", mode=0o1777, owner="root", group="root", size=0)
         if node is None:
             return None
         major, mode = node["major"], int(node.get("mode", "0666"), 8)
         return Entry(kind="other", mode=mode, owner="root", group="root", size=0, major=major)
+
+    def free_bytes(self, path: str) -> int:
+        """Answer as described, by default a disk that is nearly empty."""
+        free: dict[str, int] = self._told.get("free", {})
+        return free.get(path, 2**40)
 
     def names_in(self, path: str) -> tuple[str, ...]:
         """List the device nodes that are described."""
@@ -91,6 +119,8 @@ class DescribedHost(LocalHost):
         stdin: str = "",
     ) -> Completed:
         """Run NVML's process with the library of the tests; answer the kernel's log."""
+        if said := {**SAID, **self._told.get("said", {})}.get(argv[0]):
+            return Completed(argv=tuple(argv), code=0, stdout=said, stderr="")
         if argv[0] == "dmesg":
             lines = self._told.get("dmesg", [])
             if lines is None:

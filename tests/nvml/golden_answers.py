@@ -1,4 +1,4 @@
-"""What ``check`` answers on each described host: the part about GPUs, as kept in golden/.
+"""What ``check`` answers on each described host: GPUs and system, as kept in golden/.
 
 Run by scripts/golden-update.sh to write them anew.
 """
@@ -18,8 +18,10 @@ from trtllm_install.cli.verbs import check
 from trtllm_install.model.catalogue import AREA_OF
 
 GOLDEN = HERE / "golden"
-_AREAS = {"gpu", "reading"}
-_READ_ELSEWHERE = ("weights", "port", "the engine", "the system", "the supervisor", "the proxy")
+_AREAS = {"gpu", "reading", "system", "advisories", "programs"}
+_READ_ELSEWHERE = ("weights", "port", "the engine", "the supervisor", "the proxy")
+# The programs that a described host does not have, on purpose.
+_ABSENT = ("engine-", "supervisor-", "proxy-", "account-")
 
 
 def answer_of(folder: Path, libraries: Path, name: str) -> dict[str, Any]:
@@ -42,12 +44,14 @@ def about_gpus(document: dict[str, Any]) -> dict[str, Any]:
     mine = [
         f
         for f in document["findings"]
-        if AREA_OF[f["code"]] in _AREAS and not f["subject"].startswith(_READ_ELSEWHERE)
+        if AREA_OF[f["code"]] in _AREAS
+        and not (AREA_OF[f["code"]] == "reading" and f["subject"].startswith(_READ_ELSEWHERE))
+        and (not f["code"].startswith(_ABSENT) or f["code"] == "engine-disk-too-small")
     ]
-    keep = ("code", "severity", "subject", "message", "remedy", "muted_by")
+    keep = ("code", "severity", "subject", "message", "remedy", "change", "muted_by")
     return {
         "stops": any(f["severity"] == "error" and f["muted_by"] is None for f in mine),
-        "findings": [{key: f[key] for key in keep} for f in mine],
+        "findings": [{key: f[key] for key in keep if key != "change" or f[key]} for f in mine],
     }
 
 

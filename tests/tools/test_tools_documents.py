@@ -431,7 +431,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
     ((share,),) = [gpu["instances"] for gpu in memory["gpus"]]  # type: ignore[attr-defined]
     printed = {
         "The document": envelope_keys().union(
-            {"checks", "smoke", "memory", "weights"}, *_ONLY.values()
+            {"checks", "system", "smoke", "memory", "weights"}, *_ONLY.values()
         ),
         "A finding": set(finding_values([found("gpu-lost", "GPU 0", what="x")])[0]),
         "A change": set(change_values([change])[0]),

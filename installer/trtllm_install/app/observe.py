@@ -5,16 +5,18 @@ from functools import cache
 from typing import Final
 
 from trtllm_install import resources
+from trtllm_install.app.engine_choice import read_recipe
 from trtllm_install.app.memory import memory_plan, pinned
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import Wanted, prepare
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.config.advisories import parse_advisories
+from trtllm_install.engines.interpreter import find_interpreter
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.judge import Known, judge
 from trtllm_install.model.advisories import Advisory
 from trtllm_install.model.errors import PreflightFailed
-from trtllm_install.model.facts import Facts
+from trtllm_install.model.facts import EngineFacts, Facts, Unknown
 from trtllm_install.model.findings import Finding, accepted, blocking
 from trtllm_install.model.memory import MemoryPlan
 from trtllm_install.model.receipt import Receipt
@@ -51,6 +53,7 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     reporter.profile(wanted.installation.profile)
     scope = parse_scope(options.only, smoke=options.smoke, deep=options.deep)
     facts = observe(host, wanted.installation, engine_path=wanted.engine.program, parts=scope.parts)
+    facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
     memory = memory_plan(wanted, facts)
@@ -67,11 +70,27 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     )
 
 
+def _with_builder(
+    host: Host, engine: EngineFacts | Unknown, wanted: Wanted
+) -> EngineFacts | Unknown:
+    """Look for the Python of an engine that is yet to be added; it takes processes to tell."""
+    if wanted.installation.simulate or not isinstance(engine, EngineFacts) or engine.present:
+        return engine
+    if host.image():
+        return engine
+    python = find_interpreter(host, read_recipe(wanted.installation.engine_version).pythons)
+    return replace(engine, builder=python.path if python and python.makes_venvs else None)
+
+
 def judged_findings(
     wanted: Wanted, facts: Facts, memory: MemoryPlan, options: Options, scope: Scope
 ) -> tuple[Finding, ...]:
     """Return every finding in ``scope``, errors that the operator accepts made warnings."""
-    known = Known(advisories=shipped_advisories(), keys=wanted.keys)
+    known = Known(
+        advisories=shipped_advisories(),
+        keys=wanted.keys,
+        recipe=read_recipe(wanted.installation.engine_version),
+    )
     found = judge(facts, wanted.installation, memory, known)
     if scope.asked is not None:
         found = tuple(f for f in found if f.code in scope.made)

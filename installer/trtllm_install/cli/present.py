@@ -3,8 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from trtllm_install.app.reporter import Live, Progress
-from trtllm_install.model.facts import SmokeFacts, Unknown
+from trtllm_install.model.facts import (
+    Facts,
+    ProxyBinary,
+    SmokeFacts,
+    SupervisorFacts,
+    SystemFacts,
+    Unknown,
+)
 from trtllm_install.model.facts.gpu import SmokeRun
+from trtllm_install.model.facts.host import FileSystem, Guards, Kernel
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.hashes import DeepFacts
 from trtllm_install.model.scope import Scope
@@ -120,6 +128,37 @@ def finding_values(findings: Sequence[Finding]) -> list[dict[str, object]]:
         }
         for f in findings
     ]
+
+
+def system_values(facts: Facts) -> dict[str, object]:
+    """Return for JSON what was read of the host around the GPUs; null where it was not."""
+    host, system = facts.host, facts.system
+    known = system if isinstance(system, SystemFacts) else None
+    proxy = facts.proxy if isinstance(facts.proxy, ProxyBinary) else None
+    supervisor = facts.supervisor if isinstance(facts.supervisor, SupervisorFacts) else None
+    kernel = host.kernel if host and isinstance(host.kernel, Kernel) else None
+    return {
+        "kernel": kernel.release if kernel else None,
+        "machine": kernel.machine if kernel else None,
+        "glibc": (host.glibc or None) if host and isinstance(host.glibc, str) else None,
+        "dgx": (host.dgx or None) if host else None,
+        "memory_total": known.memory_total if known else None,
+        "memory_available": known.memory_available if known else None,
+        "shared_memory": _disk_value(host.shared_memory) if host else None,
+        "disks": [_disk_value(disk) for disk in host.disks] if host else [],
+        "systemd": supervisor.systemd_version if supervisor else None,
+        "selinux": host.guards.selinux if host and isinstance(host.guards, Guards) else None,
+        "cuda_toolkit": (known.toolkit or None) if known else None,
+        "open_mpi": (known.open_mpi or None) if known else None,
+        "proxy": f"{proxy.kind} {proxy.package or proxy.version}" if proxy else None,
+    }
+
+
+def _disk_value(disk: FileSystem | Unknown | None) -> dict[str, object] | None:
+    if not isinstance(disk, FileSystem):
+        return None
+    names = ("path", "mount", "source", "kind", "free")
+    return {name: getattr(disk, name) for name in names}
 
 
 def scope_values(scope: Scope) -> dict[str, object]:

@@ -19,6 +19,7 @@ from trtllm_install.judge.gpu_platform import (
 )
 from trtllm_install.judge.gpu_users import check_gpu_users
 from trtllm_install.judge.gpus import check_gpus_present, check_memory, check_quantization
+from trtllm_install.judge.host import check_host
 from trtllm_install.judge.image import check_image
 from trtllm_install.judge.memory import check_memory_plan
 from trtllm_install.judge.network import check_exposure, check_ports
@@ -26,14 +27,15 @@ from trtllm_install.judge.programs import (
     check_engine,
     check_proxy,
     check_supervisor,
-    check_system,
 )
 from trtllm_install.judge.removed import check_removed
 from trtllm_install.judge.routes import check_ambiguity, check_peers
 from trtllm_install.judge.smoke import check_smoke
+from trtllm_install.judge.toolchain import check_builder, check_compilers, check_system
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.advisories import Advisory
 from trtllm_install.model.catalogue import CATALOGUE
+from trtllm_install.model.engine import Recipe
 from trtllm_install.model.facts import NOT_ASKED, Facts, Unknown
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
@@ -48,6 +50,7 @@ class Known:
 
     advisories: tuple[Advisory, ...]
     keys: Mapping[str, Mapping[str, object]]  # by instance: what the engine is given
+    recipe: Recipe | None = None  # how the engine that is wanted is built
 
 
 def judge(
@@ -68,7 +71,10 @@ def judge(
     seen = [f for check in checks for f in check(facts, installation)]
     if memory and not (facts.image and isinstance(facts.gpu, Unknown)):
         seen += check_memory_plan(memory)
-    seen += check_advisories(facts, installation, known.advisories, known.keys) if known else ()
+    if known:
+        seen += check_advisories(facts, installation, known.advisories, known.keys)
+        seen += check_builder(facts, installation, known.recipe)
+    seen += check_host(facts, installation, known.recipe if known else None)
     return _muted(sorted(seen, key=lambda f: rank[f.code]))
 
 
@@ -100,6 +106,8 @@ def _parts(facts: Facts, installation: Installation) -> Iterator[tuple[str, obje
     yield "the supervisor", facts.supervisor
     yield "the engine", facts.engine
     yield "the system", facts.system
+    if facts.host:
+        yield from facts.host.unread()
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -126,6 +134,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_supervisor,
     check_engine,
     check_system,
+    check_compilers,
     check_removed,
     check_image,
 )

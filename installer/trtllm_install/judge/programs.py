@@ -10,14 +10,23 @@ from trtllm_install.model.facts import (
     Facts,
     ProxyBinary,
     SupervisorFacts,
-    SystemFacts,
     Unknown,
 )
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
 OLDEST_SYSTEMD: Final = 252  # the oldest that the units were tried on
-OPEN_MPI: Final = 4  # mpi4py 3.1.5 of the engine cannot spawn with 5 (ai-dynamo/dynamo 15060)
+# What our units need to work at all: until 239 there is no @system-service to allow
+# (systemd's NEWS), and until 236 a service cannot ask for more time while it loads.
+NEEDED_SYSTEMD: Final = 239
+# Directives of our units that came later, and with which version; older ones ignore them.
+_LATER: Final = {
+    "ProtectHostname": 242,
+    "RestrictSUIDSGID": 242,
+    "OOMPolicy": 243,
+    "ProtectKernelLogs": 244,
+    "ProtectClock": 245,
+}
 
 
 def choose_supervisor(facts: SupervisorFacts | Unknown, option: str) -> str:
@@ -63,15 +72,8 @@ def check_supervisor(facts: Facts, installation: Installation) -> Iterator[Findi
                 expected="systemd as process 1",
                 remedy="--init supervisord",
             )
-        elif seen.systemd_version is not None and seen.systemd_version < OLDEST_SYSTEMD:
-            yield found(
-                "systemd-untried",
-                f"systemd {seen.systemd_version}",
-                what="units may be refused or lose part of their sandbox",
-                expected=f"{OLDEST_SYSTEMD} or newer",
-                remedy="sudo systemd-analyze verify /etc/systemd/system/trtllm-*.service, "
-                "or --init supervisord",
-            )
+        else:
+            yield from _systemd(seen.systemd_version)
     elif seen.supervisord is None:
         yield found(
             "supervisor-missing",
@@ -79,6 +81,35 @@ def check_supervisor(facts: Facts, installation: Installation) -> Iterator[Findi
             what="no supervisord beside this tool or on the path",
             expected=f"{layout.TOOL}/bin/supervisord",
             remedy=f"sudo {layout.TOOL}/bin/pip install supervisor",
+        )
+
+
+def _systemd(version: int | None) -> Iterator[Finding]:
+    verify = "sudo systemd-analyze verify /etc/systemd/system/trtllm-*.service"
+    lost = [name for name, since in _LATER.items() if version is not None and version < since]
+    if version is None:
+        yield found(
+            "systemd-untried",
+            "systemd",
+            what="systemctl --version says no version that could be read",
+            expected=f"{OLDEST_SYSTEMD} or newer",
+            remedy=f"systemctl --version, and after the install {verify}",
+        )
+    elif version < NEEDED_SYSTEMD:
+        yield found(
+            "systemd-too-old",
+            f"systemd {version}",
+            what="it lacks what the units are made of",
+            expected=f"{OLDEST_SYSTEMD} or newer",
+            remedy="--init supervisord, or a newer release of the distribution",
+        )
+    elif version < OLDEST_SYSTEMD:
+        yield found(
+            "systemd-untried",
+            f"systemd {version}",
+            what=f"it ignores {', '.join(lost)}" if lost else "it knows every line of the units",
+            expected=f"{OLDEST_SYSTEMD} or newer",
+            remedy=f"{verify}, or --init supervisord",
         )
 
 
@@ -131,47 +162,5 @@ def _simulated(engine: EngineFacts) -> Iterator[Finding]:
         )
 
 
-def check_system(facts: Facts, installation: Installation) -> Iterator[Finding]:
-    """Find libraries that the engine needs, and say what install will make."""
-    system = facts.system
-    if isinstance(system, Unknown):
-        return
-    if not system.account:
-        yield found("account-absent", layout.USER, what="install makes it")
-    if installation.simulate:
-        return
-    yield from _open_mpi(system)
-    if system.cuda_home is None:
-        yield found(
-            "cuda-toolkit-missing",
-            "this host",
-            what="no nvcc or ptxas in /usr/local/cuda/bin",
-            expected="CUDA toolkit 13.1",
-            remedy="sudo apt-get install cuda-toolkit-13-1",
-        )
-
-
 def _stated(engine: EngineFacts) -> str:
     return f"version {engine.version}" if engine.version else "no version that could be read"
-
-
-def _open_mpi(system: SystemFacts) -> Iterator[Finding]:
-    version = system.open_mpi
-    if version is None:
-        yield found(
-            "open-mpi-missing",
-            "this host",
-            what="neither mpirun nor libmpi.so.40",
-            expected=f"Open MPI {OPEN_MPI}",
-            remedy="sudo apt-get install libopenmpi-dev",
-        )
-        return
-    major = version.partition(".")[0]
-    if major.isdecimal() and int(major[:9]) > OPEN_MPI:
-        yield found(
-            "open-mpi-too-new",
-            "this host",
-            what=f"Open MPI {version}",
-            expected=f"Open MPI {OPEN_MPI}",
-            remedy="install libopenmpi-dev 4.1 and put its mpirun first on the path",
-        )

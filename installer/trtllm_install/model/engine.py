@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 CURRENT: Final = "current"
@@ -23,6 +23,8 @@ class Recipe:
     beside_torch: tuple[str, ...] = ()  # must come from the same index as torch
     torch_index: str = ""  # where torch of that CUDA comes from; empty = pip's own settings
     disk_bytes: int = 0  # that a build takes at its peak
+    # Oldest glibc by machine, of those that there are wheels for; empty = not known.
+    glibc: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def requirement(self) -> str:
@@ -71,6 +73,7 @@ def parse_recipe(document: Mapping[str, object]) -> Recipe:
         beside_torch=_texts(build["beside_torch"]),
         torch_index=str(build.get("torch_index") or ""),
         disk_bytes=int(str(build["disk_gib"])) * 2**30,
+        glibc={str(m): str(v) for m, v in cast("Mapping[str, object]", build["glibc"]).items()},
     )
 
 

@@ -12,7 +12,7 @@ from trtllm_install.model.errors import ConfigError
 EVERY_PART: Final = frozenset(
     {
         *("gpu", "platform", "weights", "ports", "proxy", "supervisor", "engine", "system"),
-        *("removed", "peers"),
+        *("host", "removed", "peers"),
     }
 )
 _PARTS: Final[dict[str, Iterable[str]]] = {
@@ -21,18 +21,15 @@ _PARTS: Final[dict[str, Iterable[str]]] = {
     "weights": ("weights",),
     "memory": ("gpu", "weights", "system"),
     "network": ("ports", "peers"),
-    "programs": ("proxy", "supervisor", "engine", "system"),
-    "system": ("system", "removed"),
+    "programs": ("proxy", "supervisor", "engine", "system", "host"),
+    "system": ("system", "host", "weights", "removed"),
     "advisories": ("gpu", "weights", "proxy", "system"),
 }
 _SMOKE: Final = frozenset(code for code in CATALOGUE if code.startswith("cuda-s"))
 _DEEP: Final = frozenset({"weights-hash-differs", "weights-changed"})
 # Said of an engine while it is built, by `engine add`.
 _BUILDING: Final = frozenset(
-    {
-        *("engine-python-untried", "engine-disk-too-small", "engine-torch-differs"),
-        *("engine-silent", "engine-options-differ"),
-    }
+    {"engine-python-untried", "engine-torch-differs", "engine-silent", "engine-options-differ"}
 )
 
 

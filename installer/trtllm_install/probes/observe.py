@@ -13,6 +13,7 @@ from trtllm_install.model.scope import EVERY_PART
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
 from trtllm_install.probes.gpu_platform import probe_platform
+from trtllm_install.probes.host import probe_host
 from trtllm_install.probes.image import observe_image
 from trtllm_install.probes.peers import probe_peers
 from trtllm_install.probes.ports import probe_ports
@@ -68,6 +69,7 @@ def observe(
         supervisor=seen("supervisor", lambda: probe_supervisor(host, supervisord)),
         engine=seen("engine", lambda: probe_engine(host, engine_path)),
         system=seen("system", lambda: probe_system(host, simulate=simulate)),
+        host=probe_host(host, engine_path) if "host" in parts else None,
         platform=None if simulate or "platform" not in parts else probe_platform(host),
         peers=probe_peers(host, installation.proxy.peers)
         if installation.proxy and "peers" in parts

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from fakes.fake_checkpoint import add_checkpoint
 from fakes.fake_host import FakeHost
+from fakes.fake_systemd import debian
 from fakes.healthy import INSTALLATION
 from trtllm_install.judge.judge import judge
 from trtllm_install.model.facts import GpuFacts, Unknown
@@ -48,11 +49,11 @@ def test_installation_without_proxy_looks_for_no_nginx() -> None:
     host.add_program("/usr/sbin/nginx")
     alone = replace(SIMULATED, proxy=None, instances=SIMULATED.instances[:1])
     assert observe(host, alone, supervisord="/none").proxy is None
-    assert host.ran == []
+    assert [argv[0] for argv in host.ran] == ["uname", "getconf"]
 
 
 def test_good_host_passes_from_reading_to_verdict() -> None:
-    host = FakeHost()
+    host = debian()
     for instance in SIMULATED.instances:
         add_checkpoint(host, instance.weights)
     host.add_program("/usr/bin/openresty")

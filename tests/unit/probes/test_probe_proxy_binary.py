@@ -1,4 +1,4 @@
-"""Proxy program, supervisor, engine and system as they lie on a host."""
+"""Proxy program, supervisor and engine as they lie on a host."""
 
 import pytest
 
@@ -8,13 +8,11 @@ from trtllm_install.model.facts import (
     EngineFacts,
     ProxyBinary,
     SupervisorFacts,
-    SystemFacts,
     Unknown,
 )
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
-from trtllm_install.probes.system import probe_system
 
 DEBIAN = (
     "nginx version: nginx/1.22.1\nconfigure arguments: --prefix=/usr/share/nginx "
@@ -219,40 +217,3 @@ def test_engine_that_may_not_be_read_is_unknown() -> None:
     host = with_engine()
     host.forbid("/opt/trtllm/engines")
     assert isinstance(probe_engine(host), Unknown)
-
-
-def test_system_reads_memory_account_and_libraries() -> None:
-    host = FakeHost()
-    host.add_file(
-        "/proc/meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\nMemAvailable:  1024 kB\n"
-    )
-    host.add_account("trtllm", "/var/lib/trtllm")
-    host.add_program("/usr/local/cuda-13.1/bin/ptxas")
-    host.add_link("/usr/local/cuda", "cuda-13.1")
-    host.add_program("/usr/bin/mpirun")
-    host.answer_command(["/usr/bin/mpirun", "--version"], "mpirun (Open MPI) 4.1.4\n\nReport bugs")
-    assert probe_system(host, simulate=False) == SystemFacts(
-        account=True,
-        memory_total=2 * 2**20,
-        memory_available=2**20,
-        cuda_home="/usr/local/cuda",
-        open_mpi="4.1.4",
-    )
-
-
-def test_open_mpi_without_mpirun_is_a_library_alone() -> None:
-    host = FakeHost()
-    absent = probe_system(host, simulate=False)
-    assert isinstance(absent, SystemFacts)
-    assert (absent.open_mpi, absent.cuda_home, absent.account) == (None, None, False)
-    host.add_file("/usr/lib/aarch64-linux-gnu/libmpi.so.40")
-    library = probe_system(host, simulate=False)
-    assert isinstance(library, SystemFacts)
-    assert library.open_mpi == ""
-
-
-def test_simulation_asks_for_neither_cuda_nor_mpi() -> None:
-    host = FakeHost()
-    host.add_program("/usr/bin/mpirun")
-    probe_system(host, simulate=True)
-    assert host.ran == []

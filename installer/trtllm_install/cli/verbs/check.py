@@ -16,6 +16,7 @@ from trtllm_install.cli.present import (
     scope_values,
     scope_words,
     smoke_values,
+    system_values,
 )
 from trtllm_install.cli.wiring import HOST, host_of, options_of, reading, waiting
 from trtllm_install.host.protocol import Host
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         {
             "findings": finding_values(judged.findings),
             "checks": scope_values(judged.scope),
+            "system": system_values(judged.facts),
         }
     )
     for line in finding_lines(judged.findings):

@@ -21,11 +21,18 @@ KINDS: Final[dict[str, Kind]] = {
         "start services with {}",
         "The supervisor that was asked for does not run this host.",
     ),
+    "systemd-too-old": error(
+        "systemd is too old",
+        "start services with {}",
+        "Before 239 systemd knows neither the system calls that units allow nor longer starts.",
+        depends_on=("supervisor-missing",),
+    ),
     "systemd-untried": warning(
         "systemd is older than any we tried",
-        "{} is older than 252",
+        "{} is not one that was tried",
         "Units were tried on systemd 252 and 257.",
         "supervisor-missing",
+        "systemd-too-old",
     ),
     "engine-version-unknown": error(
         "Engine's version is not known",
@@ -47,6 +54,16 @@ KINDS: Final[dict[str, Kind]] = {
         "trust {}",
         "Arguments and configuration were checked against one version only.",
         depends_on=("engine-missing", "engine-simulated"),
+    ),
+    "engine-python-gone": error(
+        "Python of the engine is gone",
+        "start the engine with {}",
+        "The virtual environment leads to a Python that is no longer installed.",
+    ),
+    "engine-python-missing": warning(
+        "No Python for the engine",
+        "engine {} cannot be added yet",
+        "The engine is yet to be added, and no Python that it is published for is here.",
     ),
     "engine-python-untried": error(
         "No wheels for this Python",
@@ -79,6 +96,12 @@ KINDS: Final[dict[str, Kind]] = {
         "{} has no Open MPI",
         "trtllm-serve links libmpi and spawns its worker through it.",
     ),
+    "open-mpi-version-unknown": warning(
+        "Version of Open MPI is not known",
+        "Open MPI of {} says no version",
+        "Open MPI 5 cannot spawn the engine's worker, and whether it is that one is not known.",
+        "open-mpi-missing",
+    ),
     "open-mpi-too-new": error(
         "Open MPI is too new",
         "spawn the engine's worker on {}",
@@ -88,5 +111,21 @@ KINDS: Final[dict[str, Kind]] = {
         "CUDA toolkit is missing",
         "{} has no CUDA toolkit",
         "Kernels that are compiled at run time need nvcc or ptxas.",
+    ),
+    "cuda-toolkit-differs": warning(
+        "CUDA toolkit is of another CUDA",
+        "the toolkit in {} is not the engine's",
+        "Kernels that are compiled at run time should be of the CUDA that the engine is built for.",
+        "cuda-toolkit-missing",
+    ),
+    "compiler-missing": warning(
+        "Compiler is missing",
+        "{} has no compiler for kernels",
+        "Triton and inductor compile C and C++ while the engine warms up.",
+    ),
+    "python-headers-missing": warning(
+        "Headers of Python are missing",
+        "{} has no headers for the engine's Python",
+        "Triton compiles against Python.h while the engine warms up.",
     ),
 }

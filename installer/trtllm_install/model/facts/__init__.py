@@ -13,6 +13,7 @@ from trtllm_install.model.facts.gpu import (
     LostGpu,
     SmokeFacts,
 )
+from trtllm_install.model.facts.host import HostFacts
 from trtllm_install.model.facts.image import ImageFacts
 from trtllm_install.model.facts.peers import PeerFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
@@ -42,6 +43,7 @@ __all__ = [
     "GpuPlatform",
     "GpuProcess",
     "Holder",
+    "HostFacts",
     "ImageFacts",
     "LostGpu",
     "PeerFacts",
@@ -68,6 +70,7 @@ class Facts:
     supervisor: SupervisorFacts | Unknown
     engine: EngineFacts | Unknown
     system: SystemFacts | Unknown
+    host: HostFacts | None = None  # None = not looked at: an image, or not asked for
     platform: GpuPlatform | None = None  # None = not looked at: the GPUs are simulated
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
     image: ImageFacts | None = None  # None = a machine that runs

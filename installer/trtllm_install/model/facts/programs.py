@@ -36,3 +36,4 @@ class EngineFacts:
     present: bool
     version: str = ""  # empty where no package data says it
     simulated: bool = False
+    builder: str | None = ""  # a Python that could build it; None = none here, "" = not looked for
