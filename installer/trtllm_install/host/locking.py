@@ -68,7 +68,7 @@ def _holder(descriptor: int) -> str:
     """Say who holds it; the note may not be written yet."""
     try:
         note = json.loads(os.pread(descriptor, 4096, 0))
-        age = int(time.time() - float(note["since"]))
+        age = max(0, int(time.time() - float(note["since"])))  # the clock may have been set
         return f"pid {int(note['pid'])}, {' '.join(map(str, note['command']))}, for {age} s"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return "a run that has just started"

@@ -25,20 +25,15 @@ def seal(record: Mapping[str, object], schema: int) -> bytes:
     return ("{\n" + ",\n".join((*lines, checksum)) + "\n}\n").encode()
 
 
-def unseal(raw: bytes, known: Collection[int], unsealed: Collection[int] = ()) -> dict[str, Any]:
-    """Return the record, its schema number still in it; raises UnusableRecord.
-
-    ``unsealed`` are schema numbers from before there were checksums.
-    """
+def unseal(raw: bytes, known: Collection[int]) -> dict[str, Any]:
+    """Return the record, its schema number still in it; raises UnusableRecord."""
     try:
         record = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnusableRecord(f"it is not JSON: {error}") from error
     if not isinstance(record, dict):
         raise UnusableRecord("it is not a JSON object")
     schema = record.get(_SCHEMA)
-    if schema in unsealed:
-        return record
     if schema not in known:
         newer = isinstance(schema, int) and schema > max(known)
         last = max(known)

@@ -1,6 +1,8 @@
 """A receipt as a record, the same in the receipt's file and in a generation's."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from posixpath import normpath
 from typing import Any
 
 from trtllm_install.model.receipt import OwnedFile, Receipt
@@ -16,6 +18,7 @@ def receipt_record(receipt: Receipt) -> dict[str, object]:
 
 def receipt_from(record: dict[str, Any]) -> Receipt:
     """Return the receipt; raises KeyError, TypeError, ValueError or AttributeError."""
+    _refuse_other_paths((*record["files"], *record["links"], *record["directories"]))
     return Receipt(
         **{
             **record,
@@ -24,3 +27,10 @@ def receipt_from(record: dict[str, Any]) -> Receipt:
             "services": {n: Fingerprint(**f) for n, f in record["services"].items()},
         }
     )
+
+
+def _refuse_other_paths(paths: Iterable[str]) -> None:
+    """A path with a way up in it would name what is not ours."""
+    for path in paths:
+        if not path.startswith("/") or normpath(path) != path:
+            raise ValueError(f"{path!r} is no path of ours")

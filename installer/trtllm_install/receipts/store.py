@@ -10,7 +10,6 @@ from trtllm_install.model.tree import Action, Change
 from trtllm_install.receipts.record import receipt_from, receipt_record
 
 _SCHEMA = 2
-_WITHOUT_CHECKSUM = 1
 
 
 def read_receipt(host: Host) -> Receipt | None:
@@ -23,7 +22,7 @@ def read_receipt(host: Host) -> Receipt | None:
     if raw is None:
         return None
     try:
-        record = unseal(raw, (_SCHEMA,), (_WITHOUT_CHECKSUM,))
+        record = unseal(raw, (_SCHEMA,))
         del record["schema"]
         return receipt_from(record)
     except UnusableRecord as error:

@@ -1,6 +1,7 @@
 """The receipt: what is written is read again, and what cannot be read is never guessed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from trtllm_install.apply.changes import apply_change, undo_change
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.receipt import OwnedFile, Receipt
+from trtllm_install.model.sealed import seal
 from trtllm_install.model.tree import Action, Fingerprint
 from trtllm_install.receipts.store import encode, read_receipt, receipt_change
 
@@ -95,16 +97,18 @@ def test_a_receipt_with_one_wrong_part_is_refused(
     record = json.loads(host.read(layout.RECEIPT) or b"")
     host.add_file(layout.RECEIPT, json.dumps({**record, **damage}))
     assert "its checksum differs" in refusal(host).message
-    unsealed = {**record, **damage, "schema": 1}
-    host.add_file(layout.RECEIPT, json.dumps(unsealed))
+    del record["sha256"]
+    host.add_file(layout.RECEIPT, seal({**record, **damage}, 2))
     assert "cannot be understood" in refusal(host).message
 
 
-def test_a_receipt_from_before_there_were_checksums_is_read(host: FakeHost) -> None:
-    record = json.loads(encode(WHOLE))
-    del record["sha256"], record["tree"]
-    host.add_file(layout.RECEIPT, json.dumps({**record, "schema": 1}))
-    assert read_receipt(host) == WHOLE
+@pytest.mark.parametrize("path", ["etc/trtllm", "/etc/trtllm/../passwd", "/etc//x", ""])
+def test_a_path_with_a_way_out_is_refused_even_under_a_right_checksum(
+    host: FakeHost, path: str
+) -> None:
+    there = {path: OwnedFile(digest="0" * 64, template="t")}
+    host.add_file(layout.RECEIPT, encode(replace(WHOLE, files=there)))
+    assert "no path of ours" in refusal(host).message
 
 
 def test_recording_and_forgetting_are_changes_that_can_be_undone(host: FakeHost) -> None:
