@@ -205,9 +205,11 @@ class Rig:
         backends: Sequence[Backend],
         *,
         peers: Mapping[str, str] | None = None,
+        limits: Mapping[str, int] | None = None,
         **changes: object,
     ) -> None:
         self.folder = folder
+        self.limits = limits or {}  # name of a backend -> requests at once
         self.peers = peers or {}  # name of a backend that is a peer -> model that it serves
         self.backends = {backend.name: backend for backend in backends}
         self.spec = self._spec(backends, changes)
@@ -216,6 +218,7 @@ class Rig:
 
     def _spec(self, backends: Sequence[Backend], changes: dict[str, object]) -> ProxySpec:
         ids = {"qwen": (QWEN,), "nemotron": (NEMOTRON, "nemo-alias")}
+        limits = self.limits
         spec = ProxySpec(
             host="127.0.0.1",
             port=free_port(),
@@ -227,6 +230,7 @@ class Rig:
                     port=backend.port,
                     ids=(self.peers[backend.name],),
                     contains=(),
+                    limit=limits.get(backend.name),
                 )
                 if backend.name in self.peers
                 else Upstream(
@@ -235,6 +239,7 @@ class Rig:
                     port=backend.port,
                     ids=ids.get(backend.name, (backend.name,)),
                     contains=(backend.name,),
+                    limit=limits.get(backend.name),
                     state_file=f"{self.folder}/{backend.name}.json",
                 )
                 for backend in backends
@@ -342,14 +347,17 @@ class Rig:
 
 @contextlib.contextmanager
 def running(
-    *names: str, peers: Mapping[str, str] | None = None, **changes: object
+    *names: str,
+    peers: Mapping[str, str] | None = None,
+    limits: Mapping[str, int] | None = None,
+    **changes: object,
 ) -> Iterator[Rig]:
     """Yield a proxy with a backend for each name, all healthy; clean up afterwards."""
     nginx_binary()
     backends = [Backend(name, free_port()) for name in names]
     folder = Path(tempfile.mkdtemp(prefix="trtllm-proxy-"))
     folder.chmod(0o755)
-    rig = Rig(folder, backends, peers=peers, **changes)
+    rig = Rig(folder, backends, peers=peers, limits=limits, **changes)
     try:
         for backend in backends:
             backend.start()

@@ -3,9 +3,15 @@
 from dataclasses import dataclass
 
 from trtllm_install.config.peers import peers_of, refuse_lonely
-from trtllm_install.config.schemas import InstanceShape, ProfileShape, SiteInstanceShape, SiteShape
+from trtllm_install.config.schemas import (
+    InstanceShape,
+    LimitsShape,
+    ProfileShape,
+    SiteInstanceShape,
+    SiteShape,
+)
 from trtllm_install.model.errors import ConfigError
-from trtllm_install.model.installation import Installation, Instance, Proxy, Route
+from trtllm_install.model.installation import Installation, Instance, Limits, Proxy, Route
 
 LOOPBACK = "127.0.0.1"
 
@@ -38,6 +44,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             first_byte_s=site.proxy.first_byte_s or profile.proxy.first_byte_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
             page=site.proxy.page,
+            limits=_limits(profile.proxy.limits, site.proxy.limits),
             peers=peers_of(site),
         )
     refuse_lonely(choices.profile, site, proxy, len(instances))
@@ -75,6 +82,7 @@ def _instance(
         arguments=tuple(shape.arguments if here.arguments is None else here.arguments),
         gpus=tuple(shape.gpus if here.gpus is None else here.gpus),
         after=tuple(shape.after),
+        in_flight=here.in_flight or shape.in_flight,
         after_failed=shape.after_failed,
         after_limit_s=shape.after_limit_s,
         route=Route(
@@ -82,6 +90,11 @@ def _instance(
             contains=tuple(part.lower() for part in shape.route),
         ),
     )
+
+
+def _limits(profile: LimitsShape, site: LimitsShape) -> Limits:
+    given = profile.model_dump(exclude_none=True) | site.model_dump(exclude_none=True)
+    return Limits(**given)
 
 
 def _refuse_shared_ports(instances: tuple[Instance, ...], proxy: Proxy | None) -> None:

@@ -33,6 +33,7 @@ def peers_of(site: SiteShape) -> tuple[Peer, ...]:
             host=place[0],
             port=place[1],
             models=tuple(dict.fromkeys(shape.models)),
+            in_flight=shape.in_flight,
         )
         for shape, place in places
         if place

@@ -57,6 +57,19 @@ class InstanceShape(_Strict):
         default=[], description="parts of a request's model that select this instance"
     )
     aliases: list[Text] = Field(default=[], description="further exact model names")
+    in_flight: Positive | None = Field(default=None, description="requests at once")
+
+
+class LimitsShape(_Strict):
+    """How many requests at once, and what becomes of the others."""
+
+    in_flight: Positive | None = Field(
+        default=None, description="requests that each server may have at once; none: any number"
+    )
+    queue: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        default=None, description="requests that may wait for each model"
+    )
+    wait_s: Positive | None = Field(default=None, description="how long one waits, s")
 
 
 class ProxyShape(_Strict):
@@ -65,6 +78,7 @@ class ProxyShape(_Strict):
     port: Port = 8000
     first_byte_s: Positive = Field(default=1800, description="longest silence of an engine, s")
     body_limit_mib: Positive = Field(default=64, description="largest request body, MiB")
+    limits: LimitsShape = LimitsShape()
 
 
 class ProfileShape(_Strict):
@@ -89,6 +103,7 @@ class SiteInstanceShape(_Strict):
     free_gpu_memory_fraction: Fraction | None = None
     max_batch_size: Positive | None = None
     max_seq_len: Positive | None = None
+    in_flight: Positive | None = None
     engine: dict[Text, Any] = Field(
         default={}, description="further keys of the engine's YAML; mappings are merged"
     )
@@ -118,6 +133,7 @@ class SiteProxyShape(_Strict):
 
     first_byte_s: Positive | None = None
     body_limit_mib: Positive | None = None
+    limits: LimitsShape = LimitsShape()
     page: bool = Field(default=True, description="serve the web page at /")
 
 
@@ -127,6 +143,7 @@ class PeerShape(_Strict):
     name: Name = Field(description="what it is drained by")
     url: Url = Field(description="http://ADDRESS:PORT, an IP address")
     models: list[Text] = Field(min_length=1, description="ids that it serves")
+    in_flight: Positive | None = Field(default=None, description="requests at once, each model")
 
 
 class SiteShape(_Strict):

@@ -29,6 +29,7 @@ class Instance:
     arguments: tuple[str, ...] = ()  # further arguments for trtllm-serve
     gpus: tuple[str, ...] = ()  # indices or UUIDs; empty = all that the driver shows
     after: tuple[str, ...] = ()  # instances that must be healthy first
+    in_flight: int | None = None  # requests at once; None = what the proxy says
     after_failed: str = "continue"  # or "hold": when one of them has failed for good
     after_limit_s: float | None = None  # longest wait for those that do not come; None = for ever
     route: Route
@@ -54,11 +55,21 @@ class Peer:
     host: str  # an IP address
     port: int
     models: tuple[str, ...]  # ids, sent to it as they are
+    in_flight: int | None = None  # for each of them; None = what the proxy says
 
     @property
     def address(self) -> str:
         """Return host and port as they stand in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many requests a server may have at once, and what becomes of the others."""
+
+    in_flight: int | None = None  # for each server; None = no limit
+    queue: int = 64  # requests that may wait for each model
+    wait_s: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,7 @@ class Proxy:
     first_byte_s: int = 1800  # longest silence of an engine that is still working
     body_limit_mib: int = 64
     page: bool = True  # the web page at /
+    limits: Limits = Limits()
     peers: tuple[Peer, ...] = ()
 
 

@@ -14,6 +14,7 @@ class Upstream:
     port: int
     ids: tuple[str, ...]  # exact model ids, the one that is listed first
     contains: tuple[str, ...]  # substrings, tried after every exact id
+    limit: int | None = None  # requests at once; None = any number
     state_file: str = ""  # live state its launcher writes; may be absent
 
 
@@ -26,6 +27,8 @@ class ProxySpec:
     upstreams: tuple[Upstream, ...]  # in the order of the profile: the first match wins
     first_byte_s: int  # seconds that a backend may be silent and still count as working
     body_limit_mib: int
+    queue: int = 64  # requests that may wait for each model whose servers have limits
+    wait_s: int = 60  # how long one waits
     binary: Literal["openresty", "nginx"]
     modules: tuple[str, ...]  # absolute paths for load_module; none for OpenResty
     lua_path: str  # searched after our own modules, before the built-in path

@@ -42,6 +42,7 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
         "backends": [b for i, b in enumerate(_backends(spec), 1) if i in alone],
         "addresses": list(dict.fromkeys(b["address"] for b in _backends(spec))),
         "has_replicas": len(alone) < len(models),
+        "limited": any(u.limit for u in spec.upstreams),
         "listen": _listen(spec),
         "page_files": _PAGE,
     }
@@ -71,6 +72,8 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         "openresty/routes.lua.j2",
         generation=_lua(generation),
         admin_socket=_lua(spec.admin_socket),
+        queue=spec.queue,
+        wait_s=spec.wait_s,
         backends=[
             {
                 "name": _lua(u.name),
@@ -78,6 +81,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
                 "port": u.port,
                 "model": _lua(u.ids[0]),
                 "upstream": _lua(_upstream_name(i)),
+                "limit": u.limit,
                 "peer": _lua(u.peer) if u.peer else "",
                 "state_file": _lua(u.state_file),
             }
@@ -88,6 +92,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
                 "ids": [_lua(i) for i in model.ids],
                 "contains": [_lua(c) for c in model.contains],
                 "backends": model.backends,
+                "limited": any(spec.upstreams[i - 1].limit for i in model.backends),
             }
             for model in models_of(spec.upstreams)
         ],

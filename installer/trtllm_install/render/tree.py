@@ -102,12 +102,15 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
                 ids=i.route.ids,
                 contains=i.route.contains,
                 state_file=layout.live_state(i.name),
+                limit=i.in_flight or proxy.limits.in_flight,
             )
             for i in installation.instances
         )
         + tuple(_elsewhere(proxy)),
         first_byte_s=proxy.first_byte_s,
         body_limit_mib=proxy.body_limit_mib,
+        queue=proxy.limits.queue,
+        wait_s=proxy.limits.wait_s,
         page=proxy.page,
         binary="openresty" if surroundings.proxy_kind == "openresty" else "nginx",
         modules=surroundings.proxy_modules,
@@ -133,6 +136,7 @@ def _elsewhere(proxy: Proxy) -> Iterator[Upstream]:
                 port=peer.port,
                 ids=(model,),
                 contains=(),
+                limit=peer.in_flight or proxy.limits.in_flight,
             )
 
 

@@ -1,5 +1,6 @@
 -- What only this machine may ask: served on a unix socket of the service's user.
 
+local limits = require "trtllm.limits"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
@@ -24,6 +25,7 @@ local function describe(backend)
         .. ',"serving":' .. tostring(view.serving)
         .. ',"draining":' .. tostring(shared.is_draining(name))
         .. ',"in_flight":' .. shared.in_flight(name)
+        .. ',"limit":' .. (backend.limit or "null")
         .. ',"changed":' .. (view.changed or "null")
         .. ',"last_bytes":' .. (bytes_at or "null")
         .. ',"last_error":' .. (failure and '{"at":' .. failure.at
@@ -37,8 +39,14 @@ local function status()
     for i, backend in ipairs(router.backends) do
         parts[i] = quote(backend.name) .. ":" .. describe(backend)
     end
+    local lines = {}
+    for i, model in ipairs(router.models) do
+        lines[i] = quote(model.id) .. ':{"waiting":' .. limits.waiting(model)
+            .. ',"queue":' .. (model.queue or "null") .. "}"
+    end
     return reply.send_json(200, '{"generation":' .. quote(shared.generation())
-        .. ',"backends":{' .. table.concat(parts, ",") .. "}}\n")
+        .. ',"backends":{' .. table.concat(parts, ",")
+        .. '},"models":{' .. table.concat(lines, ",") .. "}}\n")
 end
 
 -- POST /-/drain?name=NAME and /-/undrain?name=NAME, of a backend or of all that a peer

@@ -1,6 +1,7 @@
 -- The way of one request: which backend, may it go there, count it in and out.
 
 local body = require "trtllm.body"
+local limits = require "trtllm.limits"
 local problems = require "trtllm.problems"
 local replicas = require "trtllm.replicas"
 local reply = require "trtllm.reply"
@@ -35,9 +36,17 @@ local function route_by_model()
     if not model then
         return reply.send_error(router.unknown_model(wanted))
     end
-    local backend, refuser, block = replicas.choose(model)
+    local backend, refuser, block
+    if model.queue then
+        backend, refuser, block = limits.admit(model)
+    else
+        backend, refuser, block = replicas.choose(model)
+    end
     if not backend then
-        return reply.send_error(problems.about_block(refuser.name, block))
+        return reply.send_error(refuser and problems.about_block(refuser.name, block)
+                                or limits.about(model, block))
+    elseif not model.queue then
+        shared.enter(backend.name)
     end
     local name = backend.name
     if model.backends[2] then
@@ -47,7 +56,6 @@ local function route_by_model()
         var.trtllm_pool = backend.upstream
     end
     var.trtllm_upstream = name
-    shared.enter(name)
     sightings.note_request(name)
 end
 
@@ -71,6 +79,9 @@ local function count_out()
     local name = ngx.var.trtllm_upstream
     if name and name ~= "" then
         shared.leave(name)
+        limits.freed(router.by_name[name])
+    else
+        limits.forget()
     end
 end
 

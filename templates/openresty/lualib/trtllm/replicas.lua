@@ -12,13 +12,14 @@ local HOPE = { model_not_ready = 4, model_draining = 3, model_unavailable = 2, m
 
 local turn = 0 -- equally busy ones take turns
 
-local function least_busy(backends, tried)
+local function least_busy(backends, tried, with_room)
     local best, best_load
     for i = 1, #backends do
         local backend = backends[(i + turn) % #backends + 1]
         if not (tried and tried[backend.name]) and not shared.block_of(backend.name) then
             local load = shared.load(backend.name)
-            if not best or load < best_load then
+            local has_room = not (with_room and backend.limit) or load < backend.limit
+            if has_room and (not best or load < best_load) then
                 best, best_load = backend, load
             end
         end
@@ -49,6 +50,11 @@ local function choose(model)
         end
     end
     return nil, refuser, code or "model_unavailable"
+end
+
+-- Returns the least busy backend that is below its limit; nil if there is none.
+local function with_room(model)
+    return least_busy(model.backends, nil, true)
 end
 
 local function move(ctx, from)
@@ -88,4 +94,4 @@ local function balance()
     end
 end
 
-return { choose = choose, balance = balance }
+return { choose = choose, with_room = with_room, balance = balance }

@@ -47,7 +47,8 @@ end
 local function send_error(problem)
     local header = ngx.header
     if problem.retry_after then
-        header["Retry-After"] = problem.retry_after
+        header["Retry-After"] = math.ceil(problem.retry_after)
+        header["retry-after-ms"] = math.ceil(problem.retry_after * 1000)
     end
     if problem.should_retry ~= nil then
         header["x-should-retry"] = tostring(problem.should_retry)

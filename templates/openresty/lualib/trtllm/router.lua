@@ -1,8 +1,8 @@
 -- Which model an id means, and who serves it. Pure: routes.lua in, a model out.
 --
 -- A model has `id` (the one it is called by), `ids`, `contains` and `backends`, one or
--- more servers that all serve it. A backend has a `name` and, elsewhere than on this
--- host, the name of its `peer`.
+-- more servers that all serve it; with limits also `queue` and `wait_s`. A backend has a
+-- `name`, the model it is `of` and, elsewhere than on this host, the name of its `peer`.
 
 local reply = require "trtllm.reply"
 local routes = require "routes"
@@ -16,6 +16,7 @@ for _, model in ipairs(routes.models) do
     model.id = model.ids[1]
     for i, place in ipairs(model.backends) do
         model.backends[i] = backends[place]
+        backends[place].of = model
     end
     for _, id in ipairs(model.ids) do
         local key = id:lower()

@@ -23,12 +23,24 @@ local function worker_key(pid)
     return "worker:" .. pid
 end
 
+-- Requests that wait for a model are counted as those at a backend are.
+local function line_name(model)
+    return "line of " .. model.id
+end
+
+for name in pairs(router.by_name) do
+    totals[name] = "total:" .. name
+end
+for _, model in ipairs(router.models) do
+    totals[line_name(model)] = "total:" .. line_name(model)
+end
+
 -- Call once in each new worker.
 local function join()
     local pid = ngx.worker.pid()
-    for _, backend in ipairs(router.backends) do
-        mine[backend.name] = count_key(backend.name, pid)
-        dict:set(mine[backend.name], 0)
+    for name in pairs(totals) do
+        mine[name] = count_key(name, pid)
+        dict:set(mine[name], 0)
     end
     ngx.update_time()
     dict:set(worker_key(pid), ngx.now() .. " " .. router.generation)
@@ -75,7 +87,7 @@ local function drop_dead_workers()
     for pid in pairs(workers()) do
         if not is_alive(pid) then
             dict:delete(worker_key(pid))
-            for name in pairs(router.by_name) do
+            for name in pairs(totals) do
                 local lost = dict:get(count_key(name, pid)) or 0
                 dict:delete(count_key(name, pid))
                 dict:incr(totals[name], -lost, 0)
@@ -114,7 +126,7 @@ local strange = {} -- name -> a difference of the two counts that the last tick 
 -- A worker that is killed between its two counts leaves them different for ever. What
 -- is the same at two ticks is no request that comes or goes, and is put right.
 local function settle_loads()
-    for name in pairs(router.by_name) do
+    for name in pairs(totals) do
         local sum, total = in_flight(name), load(name)
         local now = sum ~= total and sum .. " " .. total or nil
         if now and strange[name] == now then
@@ -138,7 +150,6 @@ end
 local blocks = {}
 for name in pairs(router.by_name) do
     blocks[name] = "block:" .. name
-    totals[name] = "total:" .. name
 end
 
 -- Returns nil when requests may go to the backend, else the code of the refusal.
@@ -185,7 +196,7 @@ local function stop_leading()
 end
 
 return {
-    join = join, leave_listening = leave_listening, generation = generation,
+    join = join, line_name = line_name, leave_listening = leave_listening, generation = generation,
     drop_dead_workers = drop_dead_workers, enter = enter, leave = leave,
     in_flight = in_flight, load = load, settle_loads = settle_loads,
     set_draining = set_draining, is_draining = is_draining,
