@@ -1,4 +1,4 @@
-"""The README's commands, word for word, on a fresh Debian 12 under systemd."""
+"""The README's commands and those of the first howto, word for word, on a fresh Debian 12."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from lab.roots import CHECKOUT_INSIDE, WHEELS_INSIDE, BootedRoot
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 STAGED = True
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
 # What cannot be run here, each with the reason that the README itself gives.
 SKIPPED = {"needs a GPU", "runs this very test"}
 _BLOCK = re.compile(
@@ -29,11 +29,20 @@ class Block:
     mark: str
 
 
-BLOCKS = [
-    Block(kind=found["kind"], text=found["text"], mark=found["mark"] or "")
-    for found in _BLOCK.finditer(README)
-]
-COMMANDS = [b for b in BLOCKS if b.kind == "sh" and b.mark not in SKIPPED]
+def blocks_of(document: str) -> list[Block]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return [
+        Block(kind=found["kind"], text=found["text"], mark=found["mark"] or "")
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def commands_of(document: str) -> list[Block]:
+    return [b for b in blocks_of(document) if b.kind == "sh" and b.mark not in SKIPPED]
+
+
+BLOCKS = blocks_of("README.md")
+COMMANDS = commands_of("README.md")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +74,18 @@ def test_every_command_of_the_readme_works_in_its_order(root: BootedRoot) -> Non
 def test_nothing_of_ours_is_left_but_what_it_says(root: BootedRoot) -> None:
     for path in ("/etc/trtllm", "/opt/trtllm", "/usr/local/bin/trtllm-install", "/run/trtllm"):
         assert root.run("test", "-e", path).returncode == 1, path
+
+
+def test_every_command_of_the_first_howto_works_in_its_order(root: BootedRoot) -> None:
+    for block in commands_of("docs/howto/first-install.md"):
+        run(root, block.text)
+    kept = root.check("cat", "/etc/trtllm/engine/qwen_multi.yaml")
+    assert "max_batch_size: 8" in kept  # the edit that the howto makes outlives the uninstall
+
+
+def test_the_first_howto_has_the_same_commands_in_japanese() -> None:
+    english, japanese = "docs/howto/first-install.md", "docs/howto/first-install.ja.md"
+    assert blocks_of(japanese) == blocks_of(english)
 
 
 def run(root: BootedRoot, script: str):  # noqa: ANN201

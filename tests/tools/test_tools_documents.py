@@ -361,6 +361,16 @@ def test_examples_of_profiles_can_be_used() -> None:
     parse_site(site, "example", frozenset({"qwen"}))
 
 
+def test_every_yaml_of_a_howto_is_a_profile_or_a_site_file() -> None:
+    instances = frozenset({"qwen", "nemotron"})
+    for path in sorted(HOWTO.glob("*.md")):
+        for body in fences(path.read_text(encoding="utf-8"), "yaml"):
+            if "description:" in body and "model:" in body:
+                parse_profile(body, path.name)
+            elif "services:" not in body and "hosts:" not in body and "tasks:" not in body:
+                parse_site(body, path.name, instances)
+
+
 def test_own_profile_can_be_installed_as_it_stands() -> None:
     """The two files of the howto, and the mistake it shows."""
     text = (HOWTO / "own-profile.md").read_text(encoding="utf-8")
@@ -537,7 +547,8 @@ def test_both_readmes_have_the_same_parts() -> None:
             if line.startswith(("#", "|")):
                 shapes.append(line.split(" ")[0])
             shapes += re.findall(r"\]\(([^)#\s]+)\)", line)
-        return [s for s in shapes if s not in {"README.md", "README.ja.md"}]
+        ours = [s for s in shapes if s not in {"README.md", "README.ja.md"}]
+        return [shape.replace(".ja.md", ".md") for shape in ours]
 
     assert skeleton(japanese) == skeleton(english)
 
