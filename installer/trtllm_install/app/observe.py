@@ -25,6 +25,7 @@ from trtllm_install.probes.observe import observe
 from trtllm_install.probes.removed import probe_removed
 from trtllm_install.receipts.store import read_receipt
 
+HIDDEN: Final = "needs-root-to-see"
 ADVISORIES: Final = "configs/advisories.yaml"
 
 
@@ -43,6 +44,11 @@ class Judged:
     def errors(self) -> tuple[Finding, ...]:
         """Findings that stop an install: not accepted, and not the consequence of another."""
         return tuple(blocking(self.findings))
+
+    @property
+    def hidden(self) -> tuple[Finding, ...]:
+        """Parts that this user may not see, so that nothing was said about them."""
+        return tuple(f for f in self.findings if f.code == HIDDEN and f.muted_by is None)
 
 
 def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:

@@ -36,7 +36,7 @@ def check_open_module(facts: Facts, installation: Installation) -> Iterator[Find
 def check_kernel_log(facts: Facts, installation: Installation) -> Iterator[Finding]:
     """Find what the driver wrote into the kernel's log since this boot."""
     platform = facts.platform
-    if platform is None or not platform.module:
+    if platform is None or not (platform.module or platform.unread):
         return  # no driver has run, so there is nothing to read
     if isinstance(platform.xids, Unknown):
         yield found(

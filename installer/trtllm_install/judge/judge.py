@@ -108,6 +108,8 @@ def _parts(facts: Facts, installation: Installation) -> Iterator[tuple[str, obje
     yield "the system", facts.system
     if facts.host:
         yield from facts.host.unread()
+    if facts.platform:
+        yield from facts.platform.unread
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -3,15 +3,18 @@
 import ipaddress
 from collections.abc import Iterator
 
-from trtllm_install.model.facts import Facts, Holder, PortFacts
+from trtllm_install.model import layout
+from trtllm_install.model.facts import Facts, PortFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
+
+_PRIVILEGED = 1024  # ports below it are root's to bind
 
 
 def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
     """Find ports that somebody else holds; our own services are what is to be there."""
     for service, port in facts.ports:
-        if not isinstance(port, PortFacts) or port.free or (port.holder and port.holder.ours):
+        if not isinstance(port, PortFacts) or port.free or _is_ours(port):
             continue
         subject = f"{port.address}:{port.port}"
         another = f"give {service} another port in /etc/trtllm/site.yaml"
@@ -19,7 +22,7 @@ def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
             yield found(
                 "port-taken",
                 f"{subject} for {service}",
-                what=_named(port.holder),
+                what=_named(port),
                 expected="a free port",
                 remedy=f"{_stop(port)}, or {another}",
             )
@@ -29,6 +32,13 @@ def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
                 subject,
                 what="old connections are closing",
                 remedy="wait a minute",
+            )
+        elif not facts.root and port.port < _PRIVILEGED:
+            yield found(
+                "needs-root-to-see",
+                f"port of {service}",
+                what=f"only root may try port {port.port}",
+                remedy="sudo trtllm-install check",
             )
         else:
             yield found(
@@ -57,9 +67,16 @@ def check_exposure(_: Facts, installation: Installation) -> Iterator[Finding]:
             )
 
 
-def _named(holder: Holder | None) -> str:
+def _is_ours(port: PortFacts) -> bool:
+    """Tell whether a service of ours listens; to others than root its user tells it."""
+    return port.holder.ours if port.holder else port.user == layout.USER
+
+
+def _named(port: PortFacts) -> str:
+    holder = port.holder
     if holder is None:
-        return "a process that could not be named listens there"
+        whose = f" of user {port.user}" if port.user else ""
+        return f"a process{whose} that could not be named listens there"
     unit = f" of {holder.unit}" if holder.unit else ""
     return f"{holder.name} (pid {holder.pid}{unit}) listens there: {holder.command}".rstrip(": ")
 

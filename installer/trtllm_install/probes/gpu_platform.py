@@ -1,6 +1,7 @@
 """Reads what bus, firmware, kernel and /dev say of NVIDIA hardware, without the driver's help."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from trtllm_install.host.protocol import Host
@@ -27,15 +28,28 @@ def probe_platform(host: Host) -> GpuPlatform:
     """Return what there is; a part that cannot be read is Unknown, empty or None by itself."""
     module, is_open = kernel_module(host)
     gpus, switches = probe_bus(host)
+    unread = tuple(_unread(host, gpus))
+    # A module that may not be looked at may well be loaded.
+    ran = bool(module or unread)
     return GpuPlatform(
         product=_text(host, PRODUCT).strip(),
         on_bus=gpus,
         switches=switches,
         module=module,
         open_module=is_open,
-        xids=probe_xids(host) if module else (),
-        nodes=_nodes(host) if module else (),
+        xids=probe_xids(host) if ran else (),
+        nodes=_nodes(host) if ran else (),
+        unread=unread,
     )
+
+
+def _unread(host: Host, gpus: tuple[str, ...] | Unknown) -> Iterator[tuple[str, Unknown]]:
+    if isinstance(gpus, Unknown):
+        yield "the PCI bus", gpus
+    try:
+        host.read(KERNEL_MODULE, limit=1)
+    except HostError as error:
+        yield "the NVIDIA kernel module", Unknown(reason=error.message)
 
 
 def kernel_module(host: Host) -> tuple[str, bool | None]:
@@ -53,9 +67,9 @@ def probe_bus(host: Host) -> tuple[tuple[str, ...] | Unknown, int]:
     switches = 0
     try:
         for address in host.names_in(PCI):
-            if _text(host, f"{PCI}/{address}/vendor").strip() != NVIDIA:
+            if _required(host, f"{PCI}/{address}/vendor").strip() != NVIDIA:
                 continue
-            kind = _text(host, f"{PCI}/{address}/class").strip()
+            kind = _required(host, f"{PCI}/{address}/class").strip()
             if kind.startswith(_DISPLAY):
                 gpus.append(address.lower())
             switches += kind.startswith(_SWITCH)
@@ -67,7 +81,8 @@ def probe_bus(host: Host) -> tuple[tuple[str, ...] | Unknown, int]:
 def _nodes(host: Host) -> tuple[DeviceNode, ...] | Unknown:
     """Return the nodes that every CUDA process opens, and those of the GPUs there are."""
     try:
-        listed = re.findall(r"^\s*(\d+) (\S+)$", _text(host, "/proc/devices"), re.MULTILINE)
+        devices = _required(host, "/proc/devices")
+        listed = re.findall(r"^\s*(\d+) (\S+)$", devices, re.MULTILINE)
         majors = {name: int(number) for number, name in listed}
         gpus = [n for n in host.names_in("/dev") if re.fullmatch(r"nvidia\d+", n)]
         # Older drivers register as nvidia-frontend, newer as nvidia or nvidiactl too.
@@ -98,6 +113,11 @@ def _node(host: Host, path: str, kernel_major: int | None) -> DeviceNode:
 def _text(host: Host, path: str) -> str:
     """Return a short file as text, empty where it is absent or hidden."""
     try:
-        return (host.read(path, limit=65536) or b"").decode(errors="replace")
+        return _required(host, path)
     except HostError:
         return ""
+
+
+def _required(host: Host, path: str) -> str:
+    """Return a short file as text, empty where it is absent; raises HostError where hidden."""
+    return (host.read(path, limit=65536) or b"").decode(errors="replace")

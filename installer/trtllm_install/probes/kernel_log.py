@@ -17,6 +17,8 @@ _XID: Final = re.compile(
     re.IGNORECASE,
 )
 _BEGINNING: Final = re.compile(r"\[\s*0\.0+\]")  # the ring buffer still holds the boot
+_FIRST: Final = re.compile(r"Linux version |Booting Linux ")  # the kernel's first lines
+_HEAD: Final = 4000  # characters
 _LONGEST: Final = 200
 
 
@@ -30,13 +32,17 @@ def probe_xids(host: Host) -> tuple[Xid, ...] | Unknown:
     if isinstance(ring, str) and _BEGINNING.search(ring[:2000]):
         return parse_xids(ring)
     journal = _lines(host, _JOURNAL)
-    if isinstance(journal, str) and journal:
+    if isinstance(journal, str) and _FIRST.search(journal[:_HEAD]):
         return parse_xids(journal)
-    if isinstance(ring, Unknown):
-        return ring
     # Half a log can tell of an error, and never that there was none.
+    halves = "".join(text for text in (journal, ring) if isinstance(text, str))
+    if found := parse_xids(halves):
+        return found
+    if isinstance(ring, Unknown) and not halves:
+        return ring
     lost = "the kernel's ring buffer has lost the beginning of this boot"
-    return parse_xids(ring) or Unknown(reason=f"{lost}, and the journal is not readable")
+    kept = isinstance(journal, str) and bool(journal)
+    return Unknown(reason=f"{lost}, and the journal {'too' if kept else 'is not readable'}")
 
 
 def parse_xids(log: str) -> tuple[Xid, ...]:

@@ -11,6 +11,7 @@ from trtllm_install.probes.ownership import argv_of, is_ours, name_of, recorded_
 
 TABLES: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 _LISTEN: Final = "0A"  # TCP_LISTEN of the kernel's include/net/tcp_states.h
+_PASSWD: Final = 1_000_000  # bytes
 _LIKELY: Final = ("nginx", "openresty", "trtllm", "python", "supervisord", "docker-proxy")
 
 
@@ -26,6 +27,7 @@ def _port(host: Host, service: str, address: str, port: int) -> PortFacts | Unkn
         if host.can_bind(address, port):
             return PortFacts(wanted_by=service, address=address, port=port, free=True)
         listening, others = _sockets(host, address, port)
+        holder = _holder(host, frozenset(listening)) if listening else None
         return PortFacts(
             wanted_by=service,
             address=address,
@@ -33,26 +35,27 @@ def _port(host: Host, service: str, address: str, port: int) -> PortFacts | Unkn
             free=False,
             listening=bool(listening),
             lingering=bool(others) and not listening,
-            holder=_holder(host, listening) if listening else None,
+            holder=holder,
+            user="" if holder else _user(host, set(listening.values())),
         )
     except HostError as error:
         return Unknown(reason=error.message)
 
 
-def _sockets(host: Host, address: str, port: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Return inodes of sockets in the way: those that listen, and those that still close."""
-    listening: set[str] = set()
-    others: set[str] = set()
+def _sockets(host: Host, address: str, port: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Return sockets in the way, inode → uid: those that listen, and those that still close."""
+    listening: dict[str, str] = {}
+    others: dict[str, str] = {}
     for table in TABLES:
         # Without a limit: the kernel gives this file out a page at a time.
         text = (host.read(table) or b"").decode(errors="replace")
         for line in text.splitlines()[1:]:
             match line.split():
-                case [_, local, _, state, _, _, _, _, _, inode, *_]:
+                case [_, local, _, state, _, _, _, uid, _, inode, *_]:
                     at, _, number = local.partition(":")
                     if number == f"{port:04X}" and _clash(at, address):
-                        (listening if state == _LISTEN else others).add(inode)
-    return frozenset(listening), frozenset(others)
+                        (listening if state == _LISTEN else others)[inode] = uid
+    return listening, others
 
 
 def _clash(local: str, address: str) -> bool:
@@ -65,6 +68,13 @@ def _clash(local: str, address: str) -> bool:
     groups = [packed[n : n + 4][::-1].hex().upper() for n in range(0, len(packed), 4)]
     wild = not local.strip("0") or not any(packed)
     return wild or local.endswith("".join(groups))
+
+
+def _user(host: Host, uids: set[str]) -> str:
+    """Return the name of the user that sockets belong to, who is known also to other users."""
+    text = (host.read("/etc/passwd", limit=_PASSWD) or b"").decode(errors="replace")
+    named = (line.split(":") for line in text.splitlines())
+    return next((words[0] for words in named if words[2:3] and words[2] in uids), "")
 
 
 def _holder(host: Host, sockets: frozenset[str]) -> Holder | None:

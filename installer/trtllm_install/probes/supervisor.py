@@ -19,7 +19,8 @@ def probe_supervisor(host: Host, supervisord: str) -> SupervisorFacts | Unknown:
         init = (host.read("/proc/1/comm", limit=64) or b"").decode(errors="replace").strip()
         # systemd makes this folder and nothing else does (sd_booted(3)); the name is
         # asked as well, since a container may show the host's /run.
-        systemd = init == "systemd" and host.look("/run/systemd/system") is not None
+        # Where /proc hides process 1 from this user, the folder has to do.
+        systemd = init in {"systemd", ""} and host.look("/run/systemd/system") is not None
         ours = host.look(host.resolve(supervisord))
         return SupervisorFacts(
             init=init,

@@ -339,3 +339,17 @@ def test_check_only_reads_nothing_else(line: CommandLine) -> None:
     line.host.ran.clear()
     line.run("check", *INSTALL[1:], "--only", "weights,network")
     assert [argv[0] for argv in line.host.ran] == ["systemctl"]  # which supervisor it would be
+
+
+def test_what_another_user_may_not_see_is_no_pass(line: CommandLine) -> None:
+    line.host.root = False
+    assert line.run("check", *INSTALL[1:]).code == 0
+    line.host.forbid("/proc/meminfo")
+    ran = line.run("check", *INSTALL[1:])
+    assert ran.code == 8
+    assert ran.out.splitlines()[-1] == (
+        "profile multi may run here or not: the system can be seen by root only "
+        "(sudo trtllm-install check)"
+    )
+    line.host.root = True
+    assert line.run("check", *INSTALL[1:]).code == 3

@@ -369,6 +369,23 @@ def test_engine_that_is_missing_simulated_or_of_another_version() -> None:
     assert findings(installation=simulated, engine=absent) == {}
 
 
+def test_port_of_ours_is_known_by_its_user_where_its_process_is_hidden() -> None:
+    taken = f.PortFacts(
+        wanted_by="qwen", address="127.0.0.1", port=8001, free=False, listening=True, user="trtllm"
+    )
+    assert findings(root=False, ports=(("qwen", taken), *FACTS.ports[1:])) == {}
+    other = replace(taken, user="postgres")
+    found = findings(root=False, ports=(("qwen", other), *FACTS.ports[1:]))
+    assert set(found) == {"port-taken"}
+
+
+def test_low_port_is_for_root_to_try() -> None:
+    low = f.PortFacts(wanted_by="proxy", address="127.0.0.1", port=80, free=False)
+    ports = (*FACTS.ports[:2], ("proxy", low))
+    assert set(findings(root=False, ports=ports)) == {"needs-root-to-see"}
+    assert set(findings(root=True, ports=ports)) == {"address-unusable"}
+
+
 def test_libraries_of_the_engine_are_asked_of_a_real_one_only() -> None:
     assert isinstance(FACTS.system, f.SystemFacts)
     bare = replace(FACTS.system, account=False, cuda_home=None, open_mpi=None)

@@ -67,3 +67,21 @@ def test_part_that_is_closed_is_unknown_by_itself() -> None:
     assert isinstance(platform.on_bus, Unknown)
     assert isinstance(platform.nodes, Unknown)
     assert platform.module == "580.159.04"
+
+
+def test_what_is_hidden_is_unknown_and_its_neighbours_are_read() -> None:
+    made = host()
+    made.forbid("/proc/driver/nvidia/version")
+    platform = probe_platform(made)
+    assert [subject for subject, _ in platform.unread] == ["the NVIDIA kernel module"]
+    assert isinstance(platform.xids, Unknown)  # asked for, since a module may well have run
+    assert platform.on_bus == ("0000:65:00.0",)
+    bus = host()
+    bus.forbid("/sys/bus/pci/devices/0000:65:00.0/class")
+    hidden = probe_platform(bus)
+    assert isinstance(hidden.on_bus, Unknown)
+    assert [subject for subject, _ in hidden.unread] == ["the PCI bus"]
+    nodes = host()
+    nodes.add_file("/proc/devices", "195 nvidia\n")
+    nodes.forbid("/proc/devices")
+    assert isinstance(probe_platform(nodes).nodes, Unknown)

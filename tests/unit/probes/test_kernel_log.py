@@ -49,5 +49,8 @@ def test_half_a_log_can_tell_of_an_error_and_never_that_there_was_none() -> None
     found = probe_xids(host(half + BUS, journal=None))
     assert not isinstance(found, Unknown)
     assert isinstance(probe_xids(host(None, None)), Unknown)
+    rotated = probe_xids(host(None, journal="nvidia: loaded\n"))
+    assert isinstance(rotated, Unknown)
+    assert probe_xids(host(None, journal="Linux version 6.8\nnvidia: loaded\n")) == ()
     assert isinstance(probe_xids(FakeHost()), Unknown)
     assert probe_xids(host(BOOT)) == ()

@@ -154,3 +154,13 @@ def test_unreadable_socket_table_is_unknown(host: FakeHost) -> None:
     host.forbid("/proc/net")
     ((_, port),) = probe_ports(host, [("qwen", "127.0.0.1", 8001)])
     assert isinstance(port, Unknown)
+
+
+def test_user_of_a_socket_is_told_where_its_process_is_hidden(host: FakeHost) -> None:
+    host.add_file("/etc/passwd", "root:x:0:0::/root:/bin/sh\ntrtllm:x:471:471::/:/bin/false\n")
+    listening = row("0100007F:1F41", "0A", 500).replace(" 0 0 500", " 471 0 500")
+    host.add_file("/proc/net/tcp", HEAD + listening)
+    assert probe(host).user == ""  # the process is known, which says more
+    host.forbid("/proc/42/fd")
+    seen = probe(host)
+    assert (seen.holder, seen.user) == (None, "trtllm")

@@ -217,3 +217,13 @@ def test_engine_that_may_not_be_read_is_unknown() -> None:
     host = with_engine()
     host.forbid("/opt/trtllm/engines")
     assert isinstance(probe_engine(host), Unknown)
+
+
+def test_systemd_is_known_by_its_folder_where_process_1_is_hidden() -> None:
+    host = FakeHost(root=False)  # /proc mounted with hidepid=2
+    host.add_directory("/run/systemd/system")
+    host.answer_command(["systemctl", "--version"], "systemd 255 (255.4-1ubuntu8)\n")
+    seen = probe_supervisor(host, "/none")
+    assert isinstance(seen, SupervisorFacts)
+    assert (seen.systemd, seen.systemd_version) == (True, 255)
+    assert not getattr(probe_supervisor(FakeHost(), "/none"), "systemd", True)

@@ -50,12 +50,24 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         envelope.say(line)
     if trying:
         envelope.say(smoke_sentence(judged.facts))
-    errors = judged.errors
-    verdict = f"cannot run: {counted(len(errors), 'error')}" if errors else "can run here"
-    if judged.scope.asked is not None and not errors:
-        verdict = f"may run here or not: {scope_words(judged.scope)}"
+    verdict, code = _verdict(judged)
     envelope.say(f"profile {wanted.profile} {verdict}")
-    return ExitCode.PREFLIGHT_FAILED if errors else ExitCode.DONE
+    return code
+
+
+def _verdict(judged: Judged) -> tuple[str, ExitCode]:
+    """Return what all of it comes to; what was not seen is never a pass."""
+    if errors := judged.errors:
+        return f"cannot run: {counted(len(errors), 'error')}", ExitCode.PREFLIGHT_FAILED
+    if hidden := judged.hidden:
+        parts = ", ".join(finding.subject for finding in hidden)
+        return (
+            f"may run here or not: {parts} can be seen by root only (sudo trtllm-install check)",
+            ExitCode.NEEDS_ROOT,
+        )
+    if judged.scope.asked is not None:
+        return f"may run here or not: {scope_words(judged.scope)}", ExitCode.DONE
+    return "can run here", ExitCode.DONE
 
 
 def _deep(

@@ -148,6 +148,7 @@ class GpuPlatform:
     open_module: bool | None = None  # None = no module is loaded, or it does not say
     xids: tuple[Xid, ...] | Unknown = ()  # of this boot
     nodes: tuple[DeviceNode, ...] | Unknown = ()
+    unread: tuple[tuple[str, Unknown], ...] = ()  # parts that could not be read, and why
 
     @property
     def spark(self) -> bool:

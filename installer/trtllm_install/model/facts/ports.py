@@ -25,3 +25,4 @@ class PortFacts:
     listening: bool = False  # somebody listens, whether or not it could be named
     lingering: bool = False  # nobody listens, but old connections still close
     holder: Holder | None = None
+    user: str = ""  # of the socket that listens, where its process could not be named
