@@ -1,6 +1,7 @@
 """Every document that any verb prints, against the schema that is shipped."""
 
 import copy
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from referencing.jsonschema import DRAFT202012
 from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, Ran, words_for
 from fakes.fake_systemd import Fate
 from trtllm_install import resources
-from trtllm_install.cli.arguments import VERBS
+from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.model import errors, states
 from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.tree import Action, ServiceAction
@@ -194,6 +195,42 @@ def test_a_bug_of_ours(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("trtllm_install.cli.verbs.install.install", bug)
     document = demand(line.run(*INSTALL, "--output", "json"))
     assert document["error"]["code"] == "InternalError"
+
+
+class Broken:
+    """A host at whose n-th use a bug shows itself, and at every later one."""
+
+    def __init__(self, host: Any, at: int) -> None:
+        self._host = host
+        self._left = at
+
+    def __getattr__(self, name: str) -> Any:
+        self._left -= 1
+        if self._left <= 0:
+            raise ZeroDivisionError(name)
+        return getattr(self._host, name)
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl"])
+@pytest.mark.parametrize("verb", [verb for verb in JSON_VERBS if verb != "bundle create"])
+def test_a_crash_of_every_verb_is_still_one_document(
+    line: CommandLine, verb: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.installed().host.add_directory(str(tmp_path))
+    run = importlib.import_module(module_of(verb)).run
+    holder = importlib.import_module(run.__module__)  # stop is start by another name
+    for at in (1, 4):
+        broken = Broken(line.host, at)
+        monkeypatch.setattr(holder, "HOST", broken, raising=False)
+        ran = line.run(*words_for(verb, str(tmp_path)), "--output", output)
+        *events, document = ran.lines if output == "jsonl" else [ran.document]
+        demand_events(events)
+        demand_document(document, ran.code)
+        if broken._left <= 0:  # some need their host fewer times, or shield a part of it
+            assert document["error"], verb
+            assert document["error"]["code"] == "InternalError", verb
+            return
+    pytest.fail(f"{verb} never asked its host")
 
 
 def test_every_word_of_ours_is_in_the_schema() -> None:
