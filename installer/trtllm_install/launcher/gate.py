@@ -1,10 +1,12 @@
 """Before the start: back off after a crash, then wait for those that come first."""
 
+import contextlib
 import os
 from time import monotonic, time
 
 from trtllm_install.launcher import files, tree
 from trtllm_install.launcher.history import plan_delay
+from trtllm_install.launcher.preread import Preread
 from trtllm_install.launcher.station import Station
 from trtllm_install.launcher.watch import FolderWatch
 from trtllm_install.launcher.words import render_seconds
@@ -125,6 +127,7 @@ class _Patience:
     def __init__(self, station: Station, watch: FolderWatch) -> None:
         self._station = station
         self._watch = watch
+        self._preread = station.preread = Preread(station)
         self._idle_s = 0.0  # time in which none of those that are waited for was on its way
 
     def run(self) -> None:
@@ -137,6 +140,9 @@ class _Patience:
                 names = ", ".join(predecessor.name for predecessor in waiting)
                 station.log(f"going on without {names}, waited {render_seconds(limit)} in vain")
                 return
+            if all(predecessor.has_its_weights for predecessor in waiting):
+                with contextlib.suppress(OSError):  # it helps, and is not needed
+                    self._preread.begin()
             begun = monotonic()
             station.turn(self._watch.pause_s)
             if not any(predecessor.is_loading for predecessor in waiting):
@@ -153,7 +159,8 @@ class _Patience:
                 words.append(f"{predecessor.name} ({why})")
         if held:
             station.record.expected_at = _expect(held, station.record.usual_load_s)
-            station.say(f"waiting for {', '.join(words)}")
+            ahead = f"; {self._preread.words}" if self._preread.words else ""
+            station.say(f"waiting for {', '.join(words)}{ahead}")
         return held
 
 

@@ -5,11 +5,23 @@ import fcntl
 import os
 from time import time
 
-from trtllm_install.launcher import admission, drain, evidence, gate, load, serve, stop
+from trtllm_install.launcher import (
+    admission,
+    caches,
+    drain,
+    evidence,
+    gate,
+    load,
+    pagecache,
+    serve,
+    stop,
+)
+from trtllm_install.launcher.aside import run_aside
 from trtllm_install.launcher.history import Crash, is_repeating, plan_delay
 from trtllm_install.launcher.station import ChildDied, Station, StopRequested, Verdict
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import exits, states
+from trtllm_install.model.launchspec import LaunchSpec
 
 _LOOK_EVERY_S = 0.1
 
@@ -79,6 +91,17 @@ def _announce(station: Station) -> None:
     with contextlib.suppress(OSError):  # as above
         admission.record_processes(station)
     drain.tell_proxy(station, "undrain")
+    if station.spec.cache_dir or station.spec.unified_memory:
+        with contextlib.suppress(OSError):  # no process to be had: it can wait until the next start
+            run_aside(station, lambda: _tidy(station.spec))
+
+
+def _tidy(spec: LaunchSpec) -> None:
+    """Give back what the load needed and the service does not."""
+    if spec.unified_memory and spec.weights:
+        pagecache.evict(spec.weights)
+    if spec.cache_dir:
+        caches.prune(spec.cache_dir)
 
 
 def _stop(station: Station) -> int:

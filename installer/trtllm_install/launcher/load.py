@@ -6,7 +6,7 @@ import select
 import signal
 from time import monotonic, time
 
-from trtllm_install.launcher import admission, child, tree
+from trtllm_install.launcher import admission, caches, child, tree
 from trtllm_install.launcher.driver import Question
 from trtllm_install.launcher.output import Output
 from trtllm_install.launcher.phases import Told
@@ -43,6 +43,9 @@ def spawn_child(station: Station, environment: dict[str, str]) -> None:
     # nginx ends its workers on SIGTERM and leaves them behind on SIGKILL; an engine would
     # first wait for its streams, without limit.
     death_signal = signal.SIGTERM if spec.kind == "proxy" else signal.SIGKILL
+    if spec.cache_dir:
+        with contextlib.suppress(OSError):  # the engine will say what it cannot do without it
+            caches.prepare(spec.cache_dir)
     station.oom_kills = count_oom_kills()
     station.spawned_at = monotonic()
     try:
@@ -172,6 +175,8 @@ class Load:
             "bytes_read": progress.bytes_read,
             "disk_bytes": progress.disk_bytes,
         }
+        if phase != phases.START and station.preread:
+            station.preread.end()
         if progress.is_cold:
             record.cold = True  # the page cache was expected, and is not there
         left = progress.left_s(now - station.spawned_at, record.usual_load_s)

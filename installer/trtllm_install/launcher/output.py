@@ -111,7 +111,10 @@ class Output:
         if self.listener:
             for line in lines[-_HEARD_AT_ONCE:]:
                 self.listener(line)
-        self.signs += sum(1 for line in lines if line and not self._is_probe(line))
+        if any(path in block for path in self._probe_paths):
+            self.signs += sum(1 for line in lines if line and not self._is_probe(line))
+        else:  # a flood must not cost a microsecond for each line
+            self.signs += len(lines) - lines.count(b"")
         for line in lines[-TAIL_LINES:]:
             if len(self._tail) == TAIL_LINES:
                 self._tail_bytes -= len(self._tail[0])

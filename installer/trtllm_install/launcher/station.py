@@ -17,6 +17,7 @@ from trtllm_install.model.launchspec import LaunchSpec
 
 if TYPE_CHECKING:
     from trtllm_install.launcher.output import Output
+    from trtllm_install.launcher.preread import Preread
 
 _SAY_EVERY_S = 1.0
 _STDERR = 2
@@ -63,6 +64,7 @@ class Station:
         self.pid: int | None = None  # of the child
         self.helpers: set[int] = set()  # pids of processes of our own beside it
         self.output: Output | None = None
+        self.preread: Preread | None = None
         self.spawned_at = 0.0  # monotonic
         self.oom_kills = 0  # the kernel's count at the spawn
         self.stopping = False

@@ -25,6 +25,7 @@ class Faults:
     """
 
     load_seconds: float = 1.0  # from start to listening, beside what the reading takes
+    weights_seconds: float | None = None  # of them, for the weights; the usual is 70 %
     read_all: bool = False  # every byte of the weights, instead of 16 MiB of each file
     stall_at: int | None = None  # percent of the weights at which the load stops for ever
     oom: bool = False  # the weights load, then the KV cache finds no memory: exit 1
@@ -55,7 +56,9 @@ class Faults:
         return dataclasses.asdict(self)
 
 
-AT_START = frozenset({"load_seconds", "read_all", "stall_at", "oom", "ignore_term", "daemon"})
+AT_START = frozenset(
+    {"load_seconds", "weights_seconds", "read_all", "stall_at", "oom", "ignore_term", "daemon"}
+)
 _LIMITS: Mapping[str, tuple[int, int]] = {
     "stall_at": (0, 100),
     "crash_after_events": (1, 1_000_000),
@@ -63,8 +66,9 @@ _LIMITS: Mapping[str, tuple[int, int]] = {
     "exit_code": (0, 255),
     "zombies": (0, 1000),
 }
-_OPTIONAL = frozenset(_LIMITS) - {"zombies"}
-_AMOUNTS = frozenset({"load_seconds", "token_seconds", "prefill_seconds", "log_flood"})
+_OPTIONAL = frozenset(_LIMITS) - {"zombies"} | {"weights_seconds"}
+_SECONDS = {"load_seconds", "weights_seconds", "token_seconds", "prefill_seconds"}
+_AMOUNTS = frozenset(_SECONDS | {"log_flood"})
 _NAMES = tuple(field.name for field in dataclasses.fields(Faults))
 
 
@@ -89,6 +93,8 @@ def _fit(key: str, value: object) -> object:
         close = difflib.get_close_matches(key, _NAMES, n=1)
         known = f"did you mean {close[0]}" if close else f"known are {', '.join(_NAMES)}"
         raise FaultError(f"unknown fault {key!r}: {known}")
+    if key in _OPTIONAL and (value is None or value in ("none", "null")):
+        return None
     if key in _AMOUNTS:
         return _amount(key, value)
     if key in _LIMITS:
@@ -112,8 +118,6 @@ def _amount(key: str, value: object) -> float:
 
 
 def _count(key: str, value: object) -> int | None:
-    if key in _OPTIONAL and (value is None or value in ("none", "null")):
-        return None
     low, high = _LIMITS[key]
     number = int(value) if isinstance(value, (int, str)) and str(value).isdecimal() else low - 1
     if not low <= number <= high:

@@ -22,10 +22,8 @@ from trtllm_install.simulator.checkpoint import LoadError, find_shards
 from trtllm_install.simulator.faults import Faults
 from trtllm_install.simulator.journal import draw_bar, end_bar, say, say_as_engine
 
-# Of the load time: until the weights are loaded, until the kernels are tuned; the rest is
-# graphs. In start-up logs of the real one each of the three takes a good part.
-_WEIGHTS_UNTIL = 0.7
-_TUNED_UNTIL = 0.85
+# Of the load time, unless a fault says otherwise: kernels and graphs take the rest, half each.
+_WEIGHTS_SHARE = 0.7
 _GRAPHS = (8, 4, 2, 1)  # batch sizes
 _EVERY_PERCENT = 5  # how often the load says how far it is
 
@@ -108,12 +106,13 @@ class _Worker:
 
     def _load(self, folder: str) -> None:
         """Load as slowly as asked, in the words of TensorRT-LLM 1.x."""
-        seconds = self._faults.load_seconds
+        seconds, weights = self._faults.load_seconds, self._faults.weights_seconds
+        weights = seconds * _WEIGHTS_SHARE if weights is None else min(weights, seconds)
         begin = time.monotonic()
         shards = find_shards(folder)
         say_as_engine(f"Use {sum(s.size for s in shards) / 1e9:.2f} GB for model weights.")
         for percent in range(101):
-            self._wait_until(begin + seconds * _WEIGHTS_UNTIL * percent / 100)
+            self._wait_until(begin + weights * percent / 100)
             if percent:
                 for shard in shards:
                     shard.read_part((percent - 1) / 100, percent / 100, whole=self._faults.read_all)
@@ -127,16 +126,16 @@ class _Worker:
         if self._faults.oom:
             raise LoadError(_OOM)
         # What the reading took comes on top.
-        late = max(0.0, time.monotonic() - begin - seconds * _WEIGHTS_UNTIL)
+        done = max(begin + weights, time.monotonic())
+        half = (seconds - weights) / 2
         say_as_engine("[Autotuner] Autotuning process starts ...")
-        self._wait_until(begin + late + seconds * _TUNED_UNTIL)
+        self._wait_until(done + half)
         say_as_engine("[Autotuner] Autotuning process ends")
         say_as_engine(f"Creating CUDA graph instances for {len(_GRAPHS)} batch sizes.")
-        share = (1 - _TUNED_UNTIL) / len(_GRAPHS)
-        for done, size in enumerate(_GRAPHS, 1):
+        for captured, size in enumerate(_GRAPHS, 1):
             graph = f"Run generation only CUDA graph warmup for batch size={size}, draft_len=0"
             say_as_engine(graph)
-            self._wait_until(begin + late + seconds * (_TUNED_UNTIL + share * done))
+            self._wait_until(done + half + half * captured / len(_GRAPHS))
         say(f"Model loaded in {time.monotonic() - begin:.2f} s")
 
     def _wait_until(self, moment: float) -> None:
