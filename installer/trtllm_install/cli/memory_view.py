@@ -28,16 +28,23 @@ def bar_cells(gpu: GpuPlan, cells: int = CELLS) -> str:
 
     What is there has a cell of its own, however little it is; what does not fit has none.
     """
-    parts = [part for share in gpu.shares for part in _parts(share)]
-    headroom = min(gpu.left, HEADROOM)
-    parts += [("h", headroom), (".", gpu.left - headroom), ("x", gpu.room.total - gpu.room.free)]
     bar, sum_so_far = "", 0
-    for letter, size in parts:
+    for _, letter, size in gpu_parts(gpu):
         if size > 0:
             sum_so_far += size
             end = min(cells, cells * sum_so_far // max(1, gpu.room.total))
             bar += letter * max(1, end - len(bar))
     return bar[:cells].ljust(cells, bar[-1:] or " ")
+
+
+def gpu_parts(gpu: GpuPlan) -> Iterator[tuple[str, str, int]]:
+    """Yield whose, which letter and how many bytes, from the first taken to the last."""
+    for share in gpu.shares:
+        yield from ((share.instance, letter, size) for letter, size in _parts(share))
+    headroom = min(gpu.left, HEADROOM)
+    yield "", "h", headroom
+    yield "", ".", gpu.left - headroom
+    yield "", "x", gpu.room.total - gpu.room.free
 
 
 def _parts(share: Share) -> list[tuple[str, int]]:

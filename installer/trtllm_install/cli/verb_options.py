@@ -88,6 +88,7 @@ def _plan(verb: Verb) -> None:
     verb.add_argument(
         "--memory", action="store_true", help="show what each instance gets of each GPU"
     )
+    verb.add_argument("--svg", metavar="FILE", help="draw that into a picture, means --memory")
     _conflict(verb)
     _memory(verb)
 

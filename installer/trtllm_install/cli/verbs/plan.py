@@ -1,6 +1,7 @@
 """``trtllm-install plan``."""
 
 import argparse
+import os
 import sys
 
 from trtllm_install.app.converge import plan_step
@@ -43,17 +44,28 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         }
     )
     shown = [f for f in judged.findings if f.severity is not Severity.INFO]
-    if arguments.memory:
+    if arguments.memory or arguments.svg:
         envelope.add({"memory": memory_values(judged.memory)})
         _say_memory(judged.memory, envelope)
+        if arguments.svg:
+            _draw_memory(judged.memory, arguments.svg, envelope)
         envelope.say()
-    for line in (*(() if arguments.memory else plan_lines(plan)), *finding_lines(shown)):
+    diffs = () if arguments.memory or arguments.svg else plan_lines(plan)
+    for line in (*diffs, *finding_lines(shown)):
         envelope.say(line)
     envelope.say(plan_summary(plan) if plan.count else "nothing to change")
     if judged.errors:
         envelope.say("install would refuse until the errors above are mended")
     pending = plan.count and arguments.detailed_exitcode
     return ExitCode.CHANGES_PENDING if pending else ExitCode.DONE
+
+
+def _draw_memory(memory: MemoryPlan, file: str, envelope: Envelope) -> None:
+    from trtllm_install.cli.memory_svg import memory_svg  # noqa: PLC0415 (text does without)
+
+    path = os.path.abspath(file)  # noqa: PTH100 (links stay)
+    HOST.write(path, memory_svg(memory).encode(), mode=0o644, owner="root")
+    envelope.say(f"drawn: {path}")
 
 
 def _say_memory(memory: MemoryPlan, envelope: Envelope) -> None:
