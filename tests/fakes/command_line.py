@@ -15,6 +15,7 @@ from fakes.fake_systemd import FakeSystemd, debian
 from fakes.installed import installed
 from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.cli.main import main
+from trtllm_install.model import layout
 
 COMPOSE = "/srv/compose.yml"
 ONE_ENGINE = """services:
@@ -81,6 +82,7 @@ class CommandLine:
         offer_bundle(self.host)
         self.host.add_file(COMPOSE, ONE_ENGINE.encode())
         FakeAdmin(self.host)
+        self.host.add_file(layout.PROXY_KEYS, f"alice {'0' * 64}\n")
         return self
 
 
@@ -96,6 +98,8 @@ def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:
         "undrain": ("qwen",),
         "stop": ("nemotron",),
         "rollback": ("--list",),
+        "keys add": ("bob",),
+        "keys remove": ("alice",),
         "engine add": (VERSION, "--path", OFFERED),
         "engine use": ("simulated",),
         "engine remove": ("old", "--yes"),

@@ -37,6 +37,7 @@ class FakeHost(FakeTree):
     free: int = 2**40  # bytes on every file system
     ran: list[tuple[str, ...]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    headers_of: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)  # the last
     _commands: dict[tuple[str, ...], _Command] = field(default_factory=dict)
     _servers: dict[tuple[str, str, str | None], Server | Answer | HostError] = field(
         default_factory=dict
@@ -174,11 +175,13 @@ class FakeHost(FakeTree):
         url: str,
         *,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         unix_socket: str | None = None,
     ) -> Answer:
         """Answer as announced, else refuse the connection."""
         self.requests.append((method, url))
+        self.headers_of[method, url] = dict(headers or {})
         server = self._servers.get((method, url, unix_socket))
         if server is None:
             raise HostError(f"cannot reach {url}: connection refused", hint=f"curl {url}")

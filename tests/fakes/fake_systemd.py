@@ -11,10 +11,10 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from fakes import fake_proxy
 from fakes.fake_host import FakeHost, Node
 from trtllm_install.host.protocol import Answer, Completed
 from trtllm_install.model import layout
-from trtllm_install.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,11 +111,9 @@ class FakeSystemd:
         self.host.answer_command(["journalctl"], by=self._journalctl)
         for port in (8000, 8101, 8102, 9000):
             base = f"http://127.0.0.1:{port}"
-            self.host.answer_http("POST", f"{base}/v1/chat/completions", self._completion)
+            self.host.answer_http("POST", f"{base}/v1/chat/completions", fake_proxy.completion)
             self.host.answer_http("GET", f"{base}/health", Answer(status=200, body=b""))
-        self.host.answer_http(
-            "GET", "/-/generation", self._generation, unix_socket=layout.PROXY_ADMIN_SOCKET
-        )
+        fake_proxy.answer_admin(self)
 
     def end(self, name: str) -> None:
         """End a launcher as SIGKILL would: its state file stays behind and lies."""
@@ -278,20 +276,6 @@ class FakeSystemd:
         text = (self.host.read(f"{layout.PROXY}/routes.lua") or b"").decode()
         found = re.search(r'generation = "([0-9a-f]+)"', text)
         self.served_generation = found[1] if found else ""
-
-    def _generation(self, _: bytes | None) -> Answer:
-        if "proxy" not in self.pids:
-            raise HostError("cannot GET /-/generation: connection refused", hint="")
-        return Answer(status=200, body=json.dumps({"generation": self.served_generation}).encode())
-
-    def _completion(self, body: bytes | None) -> Answer:
-        model = json.loads(body or b"{}")["model"]
-        answer = {
-            "model": model,
-            "choices": [{"message": {"role": "assistant", "content": "Hello"}}],
-            "usage": {"completion_tokens": 3},
-        }
-        return Answer(status=200, body=json.dumps(answer).encode())
 
 
 def _name(unit: str) -> str:

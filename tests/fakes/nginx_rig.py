@@ -256,6 +256,7 @@ class Rig:
             error_log=f"{self.folder}/error.log",
             access_log=f"{self.folder}/access.log",
             admin_socket=f"{self.folder}/admin.sock",
+            keys_file=f"{self.folder}/keys",
             workers=1,
         )
         return dataclasses.replace(spec, **changes)  # type: ignore[arg-type]

@@ -408,6 +408,8 @@ _ONLY = {
     "drain": {"backends"},
     "undrain": {"backends"},
     "rollback": {"generations"},
+    "keys add": {"key"},
+    **{f"keys {word}": {"client_names"} for word in ("list", "remove")},
     **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
     "from-compose": {"compose"},

@@ -11,6 +11,7 @@ from trtllm_install.model.errors import GateFailed
 from trtllm_install.model.installation import Installation
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.proxy.health import await_proxy_health
+from trtllm_install.proxy.keys import local_key
 
 PROXY = "proxy"
 _TIMEOUT_S = 120.0
@@ -38,19 +39,23 @@ def prove(host: Host, installed: Receipt, reporter: Reporter) -> Iterator[Proof]
     """Yield a proof for each model; raises GateFailed for the first that does not answer."""
     base = installed.endpoint
     own = [name for name in installed.order if name != PROXY]
+    key = None
     if PROXY in installed.order:
         await_proxy_health(host, base, own)
+        key = local_key(host)
     for name, model in zip(own, installed.models, strict=False):
-        yield _proof(host, base, model, reporter, hint=f"trtllm-install logs {name}")
+        yield _proof(host, base, model, key, reporter, hint=f"trtllm-install logs {name}")
     for model in installed.models[len(own) :]:
         # A peer may be down while this host is installed: its own gate has to say so.
         if _is_ready(host, base, model):
-            yield _proof(host, base, model, reporter, hint=f"trtllm-install logs {PROXY}")
+            yield _proof(host, base, model, key, reporter, hint=f"trtllm-install logs {PROXY}")
         else:
             reporter.note(f"{model} was not tried: none of its peers serves it now")
 
 
-def _proof(host: Host, base: str, model: str, reporter: Reporter, *, hint: str) -> Proof:
+def _proof(
+    host: Host, base: str, model: str, key: str | None, reporter: Reporter, *, hint: str
+) -> Proof:
     request = {
         "model": model,
         "messages": [{"role": "user", "content": "Reply with one word."}],
@@ -61,6 +66,7 @@ def _proof(host: Host, base: str, model: str, reporter: Reporter, *, hint: str) 
         "POST",
         f"{base}/v1/chat/completions",
         body=json.dumps(request).encode(),
+        headers={"Authorization": f"Bearer {key}"} if key else {},
         timeout=_TIMEOUT_S,
     )
     seconds = host.monotonic() - begun

@@ -27,6 +27,7 @@ class Envelope:
         self._out: TextIO | None = sys.stdout
         self._refused: OSError | None = None
         self._begun = time.monotonic()
+        self._revealed: dict[str, str] = {}  # secrets that were asked for
         self._document: dict[str, object] = {
             "apiVersion": API_VERSION,
             "kind": verb,
@@ -63,6 +64,12 @@ class Envelope:
         """Print a line of the answer for people, on stdout."""
         if self.output == "text":
             self._write(f"{mask(text)}\n")
+
+    def reveal(self, field: str, secret: str) -> None:
+        """Answer with a secret that was asked for, as it is; it goes nowhere else."""
+        self._revealed[field] = secret
+        if self.output == "text":
+            self._write(f"{secret}\n")
 
     def say_now(self, text: str) -> None:
         """Print a line of an answer that grows, also into a pipe."""
@@ -119,7 +126,10 @@ class Envelope:
         self._document["log_file"] = self.log_file
         if self.output != "text":
             indent = 2 if self.output == "json" else None
-            text = json.dumps(mask_value(self._document), indent=indent, default=str)
+            shown = mask_value(self._document)
+            if isinstance(shown, dict):
+                shown |= self._revealed
+            text = json.dumps(shown, indent=indent, default=str)
             self._write(f"{text}\n")
         self._flush()
         if self._refused is None:

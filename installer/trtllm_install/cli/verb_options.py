@@ -138,6 +138,10 @@ def _rollback(verb: Verb) -> None:
     add_timeout(verb)
 
 
+def _key_name(verb: Verb) -> None:
+    verb.add_argument("name", metavar="NAME")
+
+
 def _uninstall(verb: Verb) -> None:
     verb.add_argument("--purge", action="store_true", help="remove logs as well")
     verb.add_argument("--dry-run", action="store_true", help="list what would go, and end")
@@ -162,6 +166,8 @@ _ADD: dict[str, Callable[[Verb], None]] = {
     "logs": _logs,
     "doctor report": _doctor_report,
     "rollback": _rollback,
+    "keys add": _key_name,
+    "keys remove": _key_name,
     "uninstall": _uninstall,
     "gpu-ready": _gpu_ready,
 }

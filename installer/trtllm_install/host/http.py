@@ -2,19 +2,26 @@
 
 import http.client
 import socket
+from collections.abc import Mapping
 
 from trtllm_install.host.protocol import Answer
 from trtllm_install.model.errors import HostError
 
 
 def request(
-    method: str, url: str, *, body: bytes | None, timeout: float, unix_socket: str | None
+    method: str,
+    url: str,
+    *,
+    body: bytes | None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float,
+    unix_socket: str | None,
 ) -> Answer:
     """Return the answer, whatever its status; raises HostError when none came."""
     try:
         if unix_socket:
             return _over_socket(method, url, body=body, timeout=timeout, path=unix_socket)
-        return _over_tcp(method, url, body=body, timeout=timeout)
+        return _over_tcp(method, url, body=body, headers=headers, timeout=timeout)
     except (OSError, http.client.HTTPException) as error:
         raise HostError(
             f"cannot {method} {url}: {_cause(error, timeout)}", hint="trtllm-install status"
@@ -33,9 +40,17 @@ def _cause(error: BaseException, timeout: float) -> str:
     return str(error).lower() or type(error).__name__
 
 
-def _over_tcp(method: str, url: str, *, body: bytes | None, timeout: float) -> Answer:
+def _over_tcp(
+    method: str,
+    url: str,
+    *,
+    body: bytes | None,
+    headers: Mapping[str, str] | None,
+    timeout: float,
+) -> Answer:
     import requests  # noqa: PLC0415 (130 ms that most verbs need not pay)
 
+    kind = {"Content-Type": "application/json"} if body is not None else {}
     with requests.Session() as session:
         session.trust_env = False  # a proxy of the environment must not see loopback traffic
         answer = session.request(
@@ -43,7 +58,7 @@ def _over_tcp(method: str, url: str, *, body: bytes | None, timeout: float) -> A
             url,
             data=body,
             timeout=timeout,
-            headers={"Content-Type": "application/json"} if body is not None else {},
+            headers={**kind, **(headers or {})},
         )
         return Answer(status=answer.status_code, body=answer.content)
 

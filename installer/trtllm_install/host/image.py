@@ -72,6 +72,7 @@ class ImageHost(LocalHost):
         url: str,
         *,
         body: bytes | None = None,  # noqa: ARG002
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002
         timeout: float = 5.0,  # noqa: ARG002
         unix_socket: str | None = None,  # noqa: ARG002
     ) -> Answer:

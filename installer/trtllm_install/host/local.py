@@ -155,13 +155,16 @@ class LocalHost:
         url: str,
         *,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         unix_socket: str | None = None,
     ) -> Answer:
         """See Host.http."""
         from trtllm_install.host import http  # noqa: PLC0415 (its e-mail parser takes 20 ms)
 
-        return http.request(method, url, body=body, timeout=timeout, unix_socket=unix_socket)
+        return http.request(
+            method, url, body=body, headers=headers, timeout=timeout, unix_socket=unix_socket
+        )
 
     def can_bind(self, address: str, port: int) -> bool:
         """See Host.can_bind."""

@@ -138,10 +138,14 @@ class Host(Protocol):
         url: str,
         *,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         unix_socket: str | None = None,
     ) -> Answer:
-        """Make one HTTP request; any status is an answer. HostError when none came."""
+        """Make one HTTP request; any status is an answer. HostError when none came.
+
+        ``headers`` are for TCP only.
+        """
 
     def can_bind(self, address: str, port: int) -> bool:
         """Tell whether a TCP port is free, by binding it without SO_REUSEADDR."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Final
 
 from trtllm_install.model import layout
 from trtllm_install.model.facts import Facts, PortFacts
@@ -9,6 +10,14 @@ from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
 _PRIVILEGED = 1024  # ports below it are root's to bind
+_WITHDRAW: Final = (
+    "remove listen from /etc/trtllm/site.yaml, or add --accept listen-without-keys "
+    "if the network guards it"
+)
+_GUARD: Final = (
+    "install with listen: 127.0.0.1, then sudo trtllm-install keys add NAME; "
+    "or add --accept listen-without-keys if the network guards it"
+)
 
 
 def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
@@ -50,10 +59,10 @@ def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
             )
 
 
-def check_exposure(_: Facts, installation: Installation) -> Iterator[Finding]:
-    """Find addresses beyond this host: there are no keys that would guard them."""
+def check_exposure(facts: Facts, installation: Installation) -> Iterator[Finding]:
+    """Find addresses beyond this host that no key guards: only the proxy can ask for one."""
     listening = [(i.name, i.host) for i in installation.instances]
-    if installation.proxy:
+    if installation.proxy and not facts.keys:
         listening.append(("proxy", installation.proxy.host))
     for service, address in listening:
         if not _is_loopback(address):
@@ -61,9 +70,8 @@ def check_exposure(_: Facts, installation: Installation) -> Iterator[Finding]:
                 "listen-without-keys",
                 service,
                 what=f"it would listen on {address} and ask nobody for a key",
-                expected="a loopback address, 127.0.0.1",
-                remedy="remove listen from /etc/trtllm/site.yaml, or add --accept "
-                "listen-without-keys if the network guards it",
+                expected="a key that clients have to show, or a loopback address",
+                remedy=_GUARD if service == "proxy" else _WITHDRAW,
             )
 
 

@@ -18,6 +18,7 @@ PROFILES: Final = "/etc/trtllm/profiles"
 ENGINE_CONFIGS: Final = "/etc/trtllm/engine"
 INSTANCES: Final = "/etc/trtllm/instances"
 PROXY: Final = "/etc/trtllm/proxy"
+PROXY_KEYS: Final = "/etc/trtllm/proxy-keys"
 SUPERVISORD_CONF: Final = "/etc/trtllm/supervisord.conf"
 
 UNITS: Final = "/etc/systemd/system"

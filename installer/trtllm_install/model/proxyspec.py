@@ -39,5 +39,6 @@ class ProxySpec:
     error_log: str  # a path or "stderr"
     access_log: str  # a path or "off"
     admin_socket: str
+    keys_file: str  # SHA-256 of the clients' keys; where it is absent nobody needs one
     workers: int
     page: bool = True  # serve the web page at /

@@ -15,6 +15,7 @@ from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
 from trtllm_install.probes.gpu_platform import probe_platform
 from trtllm_install.probes.host import probe_host
 from trtllm_install.probes.image import observe_image
+from trtllm_install.probes.keys import probe_keys
 from trtllm_install.probes.peers import probe_peers
 from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
@@ -71,6 +72,7 @@ def observe(
         system=seen("system", lambda: probe_system(host, simulate=simulate)),
         host=probe_host(host, engine_path) if "host" in parts else None,
         platform=None if simulate or "platform" not in parts else probe_platform(host),
+        keys=probe_keys(host),
         peers=probe_peers(host, installation.proxy.peers)
         if installation.proxy and "peers" in parts
         else (),

@@ -72,6 +72,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         "openresty/routes.lua.j2",
         generation=_lua(generation),
         admin_socket=_lua(spec.admin_socket),
+        keys_file=_lua(spec.keys_file),
         queue=spec.queue,
         wait_s=spec.wait_s,
         backends=[

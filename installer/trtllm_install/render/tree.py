@@ -122,6 +122,7 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         error_log="stderr",
         access_log="off",
         admin_socket=layout.PROXY_ADMIN_SOCKET,
+        keys_file=layout.PROXY_KEYS,
         workers=1,
     )
 

@@ -6,9 +6,11 @@ import pytest
 
 from trtllm_install.cli.arguments import VERBS, UsageError, parse_arguments
 
-NEED_A_WORD = {"from-compose", "render", "logs", "engine add", "engine use", "engine remove"} | {
-    f"bundle {word}" for word in ("create", "verify", "unpack")
-}
+NEED_A_WORD = (
+    {"from-compose", "render", "logs", "engine add", "engine use", "engine remove"}
+    | {f"bundle {word}" for word in ("create", "verify", "unpack")}
+    | {"keys add", "keys remove"}
+)
 
 
 @pytest.mark.parametrize(

@@ -314,6 +314,7 @@ def test_listening_beyond_loopback_needs_keys(address: str, exposed: bool) -> No
     assert INSTALLATION.proxy is not None
     wide = replace(INSTALLATION, proxy=replace(INSTALLATION.proxy, host=address))
     assert ("listen-without-keys" in findings(installation=wide)) is exposed
+    assert "listen-without-keys" not in findings(installation=wide, keys=True)
     alone = replace(INSTALLATION, proxy=None, instances=(replace(QWEN, host=address),))
     assert ("listen-without-keys" in findings(installation=alone)) is exposed
 

@@ -36,6 +36,7 @@ SPEC = ProxySpec(
     error_log="stderr",
     access_log="off",
     admin_socket="/run/trtllm/proxy-admin.sock",
+    keys_file="/etc/trtllm/proxy-keys",
     workers=2,
 )
 

@@ -23,7 +23,7 @@ KINDS: Final[dict[str, Kind]] = {
     "listen-without-keys": error(
         "Listens beyond this host without keys",
         "open {} to the network",
-        "Everyone who reaches the address could use the models; there is no authentication.",
+        "Everyone who reaches the address could use the models: nobody is asked for a key.",
     ),
     "peer-unreachable": warning(
         "Peer cannot be reached",

@@ -75,4 +75,5 @@ class Facts:
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
     image: ImageFacts | None = None  # None = a machine that runs
     peers: tuple[PeerFacts, ...] = ()
+    keys: bool = False  # clients of the proxy are asked for a key
     removed: tuple[str, ...] = ()  # configuration of ours that is gone and stays so

@@ -1,5 +1,6 @@
 -- What only this machine may ask: served on a unix socket of the service's user.
 
+local keys = require "trtllm.keys"
 local limits = require "trtllm.limits"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
@@ -11,7 +12,15 @@ local quote = reply.quote
 -- GET /-/generation. Once a new generation is heard here, every request that comes
 -- from then on meets it.
 local function generation()
-    return reply.send_json(200, '{"generation":' .. quote(shared.generation()) .. "}\n")
+    local served, mark = shared.generation()
+    return reply.send_json(200,
+        '{"generation":' .. quote(served) .. ',"keys":' .. quote(mark) .. "}\n")
+end
+
+-- GET /-/key: a key for this host's own requests, null where none is asked for.
+local function key()
+    local made = keys.make_local()
+    return reply.send_json(200, '{"key":' .. (made and quote(made) or "null") .. "}\n")
 end
 
 local function describe(backend)
@@ -80,4 +89,4 @@ local function undrain()
     return set_draining(false)
 end
 
-return { generation = generation, status = status, drain = drain, undrain = undrain }
+return { generation = generation, key = key, status = status, drain = drain, undrain = undrain }

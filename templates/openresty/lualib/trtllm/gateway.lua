@@ -1,6 +1,7 @@
 -- The way of one request: which backend, may it go there, count it in and out.
 
 local body = require "trtllm.body"
+local keys = require "trtllm.keys"
 local limits = require "trtllm.limits"
 local problems = require "trtllm.problems"
 local replicas = require "trtllm.replicas"
@@ -21,6 +22,9 @@ end
 -- access phase of the POST paths: sets $trtllm_upstream or answers itself.
 local function route_by_model()
     reply.check_request_id()
+    if not keys.demand() then
+        return
+    end
     if ngx.req.get_method() ~= "POST" then
         return refuse_method("POST")
     end
@@ -63,6 +67,9 @@ end
 -- and the id does not say whose it is: nginx asks each backend until one knows it.
 local function route_by_response()
     reply.check_request_id()
+    if not keys.demand() then
+        return
+    end
     local method = ngx.req.get_method()
     if method ~= "GET" and method ~= "DELETE" then
         return refuse_method("GET, DELETE")

@@ -43,7 +43,7 @@ end
 
 -- problem: status, message, and optionally param, code, kind, retry_after (s),
 -- should_retry (boolean: overrides what OpenAI's clients would do by themselves),
--- allow (methods of a 405).
+-- allow (methods of a 405), challenge (of a 401).
 local function send_error(problem)
     local header = ngx.header
     if problem.retry_after then
@@ -54,6 +54,7 @@ local function send_error(problem)
         header["x-should-retry"] = tostring(problem.should_retry)
     end
     header["Allow"] = problem.allow
+    header["WWW-Authenticate"] = problem.challenge
     return send_json(problem.status, error_body(
         problem.message, problem.kind or kind_of(problem.status), problem.param, problem.code))
 end

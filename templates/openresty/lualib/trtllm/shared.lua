@@ -5,6 +5,7 @@
 -- reload, as the dictionary does: the old workers still finish their requests.
 
 local ffi = require "ffi"
+local keys = require "trtllm.keys"
 local router = require "trtllm.router"
 
 ffi.cdef [[ int kill(int pid, int signal); ]]
@@ -42,8 +43,9 @@ local function join()
         mine[name] = count_key(name, pid)
         dict:set(mine[name], 0)
     end
-    ngx.update_time()
-    dict:set(worker_key(pid), ngx.now() .. " " .. router.generation)
+    -- A number and no time: clocks are set back.
+    local place = dict:incr("joined", 1, 0)
+    dict:set(worker_key(pid), place .. " " .. router.generation .. " " .. keys.mark)
 end
 
 -- This worker has closed its listening sockets: no new request comes here.
@@ -63,19 +65,19 @@ local function workers()
     return found
 end
 
--- Returns the generation that every new request meets at least: the one of the
--- oldest worker that still listens. For a tenth of a second in a reload, old and
--- new workers listen side by side.
+-- Returns the generation that every new request meets at least, and the mark of its
+-- keys: those of the oldest worker that still listens. For a tenth of a second in a
+-- reload, old and new workers listen side by side.
 local function generation()
-    local oldest, result
+    local oldest, result, mark
     for _, text in pairs(workers()) do
-        local started, known = text:match("^(%S+) (%S*)$")
-        started = tonumber(started)
-        if started and (not oldest or started < oldest) then
-            oldest, result = started, known
+        local place, known, marked = text:match("^(%d+) (%S*) (%S*)$")
+        place = tonumber(place)
+        if place and (not oldest or place < oldest) then
+            oldest, result, mark = place, known, marked
         end
     end
-    return result or router.generation
+    return result or router.generation, mark or keys.mark
 end
 
 local function is_alive(pid)

@@ -1,5 +1,6 @@
 -- What the proxy says about its backends. Everything is answered from memory.
 
+local keys = require "trtllm.keys"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
@@ -30,8 +31,9 @@ local function state_of(name)
     return view
 end
 
+-- What the launcher says is not for everybody.
 local function describe(view)
-    local detail = view.detail and ',"detail":' .. quote(view.detail) or ""
+    local detail = view.detail and keys.knows() and ',"detail":' .. quote(view.detail) or ""
     return '{"state":' .. quote(view.state) .. detail .. "}"
 end
 

@@ -2,6 +2,7 @@
 return {
     generation = "0",
     admin_socket = "/run/trtllm/proxy-admin.sock",
+    keys_file = "/etc/trtllm/proxy-keys",
     backends = {
         {
             name = "qwen",
