@@ -46,7 +46,7 @@ def _told(advisory: Advisory, subject: str, instance: Instance | None = None) ->
     change = _site_lines(instance, advisory.change) if instance and advisory.change else ""
     remedy = advisory.remedy
     if change:
-        add = f"write this into {layout.SITE_FILE}, then run sudo trtllm-install"
+        add = f"write these lines into {layout.SITE_FILE}, then run sudo trtllm-install"
         remedy = f"{remedy}; or {add}" if remedy else add
     finding = found(
         CODES[advisory.severity],

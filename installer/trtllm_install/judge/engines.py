@@ -19,7 +19,7 @@ def check_known(version: str, known: tuple[str, ...]) -> Iterator[Finding]:
             version,
             what="there is no contract of it",
             expected=" or ".join(known),
-            remedy=f"trtllm-install engine add {known[-1]}",
+            remedy=f"sudo trtllm-install engine add {known[-1]}",
         )
 
 
@@ -86,7 +86,9 @@ def check_answers(
             )
         )
     if not help_text:
-        remedy = "the lines above say why; on a host without a GPU: --accept engine-silent"
+        remedy = (
+            "read the lines above, which say why; on a host without a GPU: --accept engine-silent"
+        )
         findings.append(found("engine-silent", version, what=failure, remedy=remedy))
         return tuple(findings), ()
     differences = contract.differences_from_help(help_text)

@@ -96,10 +96,18 @@ def check_gpu_faults(facts: Facts, installation: Installation) -> Iterator[Findi
             yield found(
                 "gpu-health-unknown",
                 subject,
-                what=", ".join(f"{name}: {why}" for name, why in gpu.unread[:6]),
+                what=_unread(gpu),
                 expected="an answer, or that the GPU does not have it",
                 remedy=f"nvidia-smi -q -i {gpu.index} (it asks the same)",
             )
+
+
+def _unread(gpu: Gpu) -> str:
+    """Return each error with everything that was answered by it."""
+    asked: dict[str, list[str]] = {}
+    for name, why in gpu.unread:
+        asked.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(names)} ({why})" for why, names in asked.items())
 
 
 def check_fabric(facts: Facts, installation: Installation) -> Iterator[Finding]:
@@ -117,8 +125,8 @@ def check_fabric(facts: Facts, installation: Installation) -> Iterator[Finding]:
             f"GPU {gpu.index}",
             what=f"NVLink fabric: {_FABRIC[state]}",
             expected="a fabric that is up (CUDA ends with error 802 until then)",
-            remedy="sudo systemctl status nvidia-fabricmanager; it has to be of the driver's own "
-            f"version, {driver}: sudo systemctl enable --now nvidia-fabricmanager",
+            remedy="sudo systemctl enable --now nvidia-fabricmanager (of the driver's own version, "
+            f"{driver}; sudo journalctl -b -u nvidia-fabricmanager says what keeps it)",
         )
 
 

@@ -19,7 +19,7 @@ def check_gpu_users(facts: Facts, installation: Installation) -> Iterator[Findin
                 f"GPU {gpu.index}",
                 what=_named(strangers),
                 expected="no other process",
-                remedy=_stop(strangers[0]),
+                remedy=_stop(strangers),
             )
         left = [p for p in gpu.processes if p.left_over]
         if left:
@@ -42,8 +42,15 @@ def _named(processes: Sequence[GpuProcess]) -> str:
     )
 
 
-def _stop(process: GpuProcess) -> str:
-    # A session's scope is a person at work, and not to be stopped as a whole.
-    if process.unit.endswith(".service") and not process.unit.startswith("user@"):
-        return f"sudo systemctl stop {process.unit}"
-    return f"stop it where it was started, else: sudo kill {process.pid}"
+def _stop(processes: Sequence[GpuProcess]) -> str:
+    """Return what ends all of them. A session is a person at work, and not stopped as a whole."""
+    units = dict.fromkeys(
+        p.unit for p in processes if p.unit.endswith(".service") and not p.unit.startswith("user@")
+    )
+    others = [str(p.pid) for p in processes if p.unit not in units]
+    deeds = [f"sudo systemctl stop {' '.join(units)}"] if units else []
+    if others:
+        whose = "it was" if len(others) == 1 else "they were"
+        pids = " ".join(others)
+        deeds.append(f"stop pid {', '.join(others)} where {whose} started (else sudo kill {pids})")
+    return "; ".join(deeds)

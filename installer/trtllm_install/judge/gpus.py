@@ -146,7 +146,7 @@ def _not_driven(
     yield found(
         "gpu-not-driven",
         "this host",
-        what=f"the PCI bus shows {len(on_bus)} NVIDIA GPUs, the driver {len(gpus) + len(lost)}"
+        what=f"NVIDIA GPUs on the PCI bus: {len(on_bus)}, of the driver: {len(gpus) + len(lost)}"
         f" (not among them: {', '.join(unknown[:8])})",
         expected="a driver that drives them all, or cards that are meant for something else",
         remedy="sudo dmesg | grep -i nvrm says why; lspci -k -d 10de: shows which driver has them",

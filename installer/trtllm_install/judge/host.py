@@ -112,7 +112,8 @@ def _disks(host: HostFacts) -> Iterator[Finding]:
                 disk.path,
                 what=f"{disk.free / _GIB:.1f} GiB are free on {disk.words}",
                 expected=f"{STATE_SPACE // _GIB} GiB for compiled kernels, journals and logs",
-                remedy=f"sudo du -xh --max-depth=2 {disk.mount} | sort -h | tail -n 20",
+                remedy=f"sudo du -xh --max-depth=2 {disk.mount} | sort -h | tail -n 20 "
+                "(what fills it)",
             )
 
 
@@ -166,8 +167,8 @@ def _memory(facts: Facts, installation: Installation) -> Iterator[Finding]:
             what=f"{system.memory_available / _GIB:.1f} GiB of the host's memory are available, "
             f"and its weights have {size / _GIB:.1f} GiB",
             expected="as much memory as the weights of one instance have",
-            remedy="ps -eo rss,pid,comm --sort=-rss | head names what holds it; stop it, or add "
-            "memory",
+            remedy="ps -eo rss,pid,comm --sort=-rss | head (what holds it: stop that, or add "
+            "memory)",
         )
 
 

@@ -60,8 +60,8 @@ def _context_short(share: Share, plan: MemoryPlan) -> Finding:
         share.instance,
         what=f"its KV cache holds {share.tokens:,} tokens",
         expected=f"max_seq_len, which is {share.sequence:,}",
-        remedy=f"instances.{share.instance}.max_seq_len: {share.tokens} in /etc/trtllm/site.yaml, "
-        f"or more memory for it: {_advice(plan)}",
+        remedy=f"set instances.{share.instance}.max_seq_len to {share.tokens} in "
+        f"/etc/trtllm/site.yaml, or give it more memory: {_advice(plan)}",
     )
 
 
@@ -76,7 +76,7 @@ def _advice(plan: MemoryPlan) -> str:
         f"instances.{name}.free_gpu_memory_fraction: {fraction:g}"
         for name, fraction in plan.fractions
     )
-    return f"trtllm-install install --pin-memory, or in /etc/trtllm/site.yaml {lines}"
+    return f"sudo trtllm-install install --pin-memory, or in /etc/trtllm/site.yaml {lines}"
 
 
 def _gib(size: int) -> str:

@@ -127,7 +127,7 @@ def check_engine(facts: Facts, installation: Installation) -> Iterator[Finding]:
             version,
             what=f"arguments and YAML were checked as {installation.checked_as}",
             expected="a version whose contract this tool ships",
-            remedy=f"trtllm-install engine use {installation.checked_as}",
+            remedy=f"sudo trtllm-install engine use {installation.checked_as}",
         )
     if not engine.present or engine.simulated:
         code = "engine-simulated" if engine.present else "engine-missing"
@@ -158,7 +158,7 @@ def _simulated(engine: EngineFacts) -> Iterator[Finding]:
             engine.path,
             what="it is not a simulated engine" if engine.present else "no such program",
             expected="a simulated engine, since --simulate was said",
-            remedy="trtllm-install engine use simulated",
+            remedy="sudo trtllm-install engine use simulated",
         )
 
 
