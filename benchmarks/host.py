@@ -18,7 +18,7 @@ sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "installer")]
 from lab import images  # noqa: E402 (the path comes first)
 from lab.roots import BootedRoot  # noqa: E402
 
-RUNS = 15
+RUNS = 20
 IDLE_S = 60
 INSTALL = ("trtllm-install", "--profile", "multi", "--simulate")
 
@@ -33,9 +33,9 @@ print(json.dumps({"code": code, "wall": wall, "cpu": use.ru_utime + use.ru_stime
 """
 
 
-def timed(root: BootedRoot, *argv: str) -> tuple[float, float]:
+def timed(root: BootedRoot, *argv: str, timeout: float = 60) -> tuple[float, float]:
     """Return wall and CPU seconds of a command in the host."""
-    said = json.loads(root.check("python3", "-c", _TIMER, *argv))
+    said = json.loads(root.check("python3", "-c", _TIMER, *argv, timeout=timeout))
     assert said["code"] == 0, argv
     return said["wall"], said["cpu"]
 

@@ -104,6 +104,16 @@ def test_a_second_install_changes_nothing(host: roots.BootedRoot) -> None:
     assert_same(tree, manifest_of(host.tree))
 
 
+def test_a_second_install_loads_no_more_than_it_needs(host: roots.BootedRoot) -> None:
+    told = {"PYTHONPROFILEIMPORTTIME": "1"}
+    ended = host.run("trtllm-install", "--profile", "multi", "--simulate", environment=told)
+    assert "0 changes" in ended.stdout, ended.stderr
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("import time:")]
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    assert "trtllm_install" in loaded
+    assert loaded & {"jinja2", "rich", "requests", "http", "pynvml", "supervisor"} == set()
+
+
 def inodes(host: roots.BootedRoot) -> list[str]:
     """Path, inode and both times of everything of ours that services do not write."""
     ours = "/etc/trtllm /etc/systemd/system /etc/tmpfiles.d /opt/trtllm/engines"

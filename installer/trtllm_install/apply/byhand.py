@@ -3,6 +3,7 @@
 import shlex
 
 from trtllm_install.apply.journal import Numbered
+from trtllm_install.model import layout
 from trtllm_install.model.tree import Action, Change
 
 
@@ -15,7 +16,7 @@ def command_for(numbered: Numbered) -> str:
     if change.kind == "account":
         return f"sudo userdel {path}" if change.action is Action.CREATE else ""
     if old is None:
-        return f"sudo rmdir {path}" if change.kind == "directory" else f"sudo rm -f {path}"
+        return _unmake_folder(change) if change.kind == "directory" else f"sudo rm -f {path}"
     match old.kind:
         case "file":
             return f"sudo cp -a --remove-destination {numbered.old_at} {path}"
@@ -24,3 +25,13 @@ def command_for(numbered: Numbered) -> str:
         case _:
             owner = f"-o {old.owner} -g {old.group or old.owner}"
             return f"sudo install -d -m {old.mode:04o} {owner} {path}"
+
+
+def _unmake_folder(change: Change) -> str:
+    """As undo_change does it: what services put there goes with it, what others did stays."""
+    path = shlex.quote(change.path)
+    if change.path == layout.LOGS:
+        return f"sudo rmdir {path} || sudo chown root: {path}"
+    if change.owner == layout.USER:
+        return f"sudo rm -rf {path}"
+    return f"sudo rmdir --ignore-fail-on-non-empty {path}"
