@@ -159,6 +159,9 @@ class World:
     def say(self, words: str) -> None:
         self.said = words
 
+    def take_suspicion(self) -> bool:
+        return False
+
     def log(self, words: str) -> None:
         self.said = words
 

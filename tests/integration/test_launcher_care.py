@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.launcher_room import Launcher, Room, await_true
+from fakes.launcher_room import Launcher, Room, await_true, hurried
 
 
 @pytest.fixture
@@ -37,6 +37,18 @@ def test_a_hang_behind_a_healthy_health_is_found_when_idle(room: Room) -> None:
     assert "no answer" in evidence["reason"]
     assert any("fake_engine.py" in process["command"] for process in evidence["processes"])
     assert any("/health_generate" in line for line in evidence["lines"])
+
+
+def test_a_killed_worker_is_looked_into_at_once(room: Room) -> None:
+    room.write_spec("qwen", "--daemon", canary_idle_s=600, liveness=hurried(0.5))
+    qwen = room.start("qwen")
+    server = qwen.await_state("healthy")["child_pid"]
+    qwen.fault(generate="hang")
+    (worker,) = set(room.processes()) - {server}
+    os.kill(worker, 9)
+    qwen.await_line("a process of the service has ended")
+    assert qwen.await_exit() == 82
+    assert room.processes() == []
 
 
 def test_a_process_that_was_stopped_in_its_tracks_is_found(room: Room) -> None:

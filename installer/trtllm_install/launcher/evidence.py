@@ -9,6 +9,7 @@ import os
 from time import time
 
 from trtllm_install.launcher import files, ports, tree
+from trtllm_install.launcher.gpu import take_look
 from trtllm_install.launcher.station import Station
 
 KEPT = 5  # hangs; older ones are removed
@@ -31,19 +32,21 @@ def save_evidence(station: Station, reason: str) -> str:
 
 def describe(station: Station, reason: str) -> dict[str, object]:
     """Return everything that can be read without asking the process."""
+    spec = station.spec
     connections: dict[str, int] = {}
-    for connection in ports.read_connections(station.spec.port):
+    for connection in ports.read_connections(spec.port):
         connections[connection.state] = connections.get(connection.state, 0) + 1
     living = tree.living_below(os.getpid())
     return {
         "schema": 1,
-        "name": station.spec.name,
+        "name": spec.name,
         "reason": reason,
         "at": round(time(), 3),
         "state": station.record.state,
         "state_s": round(station.record.in_state_s, 1),
         "served_s": station.record.served_s,
         "connections": connections,  # by the kernel's number of the TCP state
+        "gpus": take_look(spec.gpu_watch, spec.environment) if spec.gpu_watch else None,
         "processes": [_describe_process(process) for process in living],
         "lines": station.output.tail() if station.output else [],
     }

@@ -9,6 +9,7 @@ DELAYS_S = (5.0, 15.0, 45.0, 120.0, 300.0)
 HEALTHY_AGAIN_S = 1800.0  # a crash later than this after READY starts a new count
 SOON_S = 600.0  # a crash within this after READY can be one that repeats itself
 SAME_CRASHES = 3
+SAME_LOADS = 5  # loads that end in one and the same way: eight minutes of the usual delays
 _KEPT = 20
 _KEPT_LOADS = 5  # of each kind
 
@@ -67,14 +68,30 @@ def plan_delay(crashes: Sequence[Crash], delays: Sequence[float], now: float) ->
     return min(max(crashes[-1].at + delay - now, 0.0), delay)
 
 
-def is_repeating(crashes: Sequence[Crash]) -> bool:
-    """Tell whether the last three crashes were one and the same, each soon after READY."""
+def describe_repetition(crashes: Sequence[Crash]) -> str:
+    """Return in words that the last crashes were one and the same; empty if they were not.
+
+    Three soon after READY are, and five loads that crashed or stood still alike.
+    """
     last = crashes[-SAME_CRASHES:]
-    return (
-        len(last) == SAME_CRASHES
-        and len({crash.signature for crash in last}) == 1
-        and all(crash.served_s is not None and crash.served_s <= SOON_S for crash in last)
-    )
+    if _are_same(last, SAME_CRASHES) and all(_came_soon(crash) for crash in last):
+        return "the same crash three times soon after it was ready"
+    last = crashes[-SAME_LOADS:]
+    if _are_same(last, SAME_LOADS) and all(_ended_load(crash) for crash in last):
+        return "the same crash in five loads"
+    return ""
+
+
+def _are_same(crashes: Sequence[Crash], count: int) -> bool:
+    return len(crashes) == count and len({crash.signature for crash in crashes}) == 1
+
+
+def _came_soon(crash: Crash) -> bool:
+    return crash.served_s is not None and crash.served_s <= SOON_S
+
+
+def _ended_load(crash: Crash) -> bool:
+    return crash.served_s is None and crash.code in {exits.CRASH, exits.HANG}
 
 
 class History:

@@ -17,8 +17,9 @@ from trtllm_install.launcher import (
     stop,
 )
 from trtllm_install.launcher.aside import run_aside
-from trtllm_install.launcher.history import Crash, is_repeating, plan_delay
+from trtllm_install.launcher.history import Crash, describe_repetition, plan_delay
 from trtllm_install.launcher.station import ChildDied, Station, StopRequested, Verdict
+from trtllm_install.launcher.vitals import Vitals
 from trtllm_install.launcher.words import render_seconds
 from trtllm_install.model import exits, states
 from trtllm_install.model.launchspec import LaunchSpec
@@ -56,9 +57,10 @@ def _run(station: Station, environment: dict[str, str], delays: tuple[float, ...
     lock = admission.admit(station)
     load.spawn_child(station, environment)
     load.await_ready(station)
+    vitals = Vitals(station)  # before anybody hears of READY: what ends from now on is missed
     lock.release()
     _announce(station)
-    serve.serve(station)
+    serve.serve(station, vitals)
 
 
 def _become_the_only_launcher(station: Station) -> None:
@@ -150,8 +152,8 @@ def _weigh(station: Station, verdict: Verdict, served: float | None) -> Verdict:
     except OSError as error:
         station.log(f"cannot record the crash: {os.strerror(error.errno or 0).lower()}")
         station.forgetful = True
-    if is_repeating(history.crashes):
-        reason = f"the same crash three times soon after it was ready: {reason}"
+    if repetition := describe_repetition(history.crashes):
+        reason = f"{repetition}: {reason}"
         code, hint = exits.CONFIGURATION, hint or "read the log, then start the service again"
     return Verdict(code, reason, signature=verdict.signature, hint=hint)
 

@@ -13,9 +13,11 @@ _OK = 200
 _RECORD_EVERY_S = 60.0
 
 
-def serve(station: Station) -> None:
+def serve(station: Station, vitals: Vitals) -> None:
     """Watch a ready service; ends only by StopRequested, ChildDied or Verdict."""
-    Care(station, Vitals(station)).run()
+    # Once while it answers, so that nobody waits for counters that were never there.
+    vitals.have_counters_moved()
+    Care(station, vitals).run()
 
 
 class Care:
@@ -36,7 +38,7 @@ class Care:
         self._tokenless_since: float | None = None  # the first canary that nothing answered
         self._refusing_since: float | None = None
         self._lines = vitals.count_lines()
-        self._recorded_at = 0.0
+        self._recorded_at = station.now  # READY has just done it
 
     def run(self) -> None:
         """Probe for ever."""
@@ -51,7 +53,8 @@ class Care:
         lost = self._vitals.has_lost_process()
         if lost:
             self._station.log("a process of the service has ended; asking for a token")
-        if request.status != _OK or lost or self._canary_is_due():
+        suspicious = self._station.take_suspicion()
+        if request.status != _OK or lost or suspicious or self._canary_is_due():
             self._examine(lost=lost)
         self._keep_books()
 

@@ -6,6 +6,7 @@ import signal
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from trtllm_install.launcher.gpu import HINTS, GpuFault, GpuWatch
 from trtllm_install.launcher.history import History
 from trtllm_install.launcher.loop import Loop
 from trtllm_install.launcher.notify import Notifier
@@ -62,7 +63,7 @@ class Station:
         self.record = record
         self.history = history
         self.pid: int | None = None  # of the child
-        self.helpers: set[int] = set()  # pids of processes of our own beside it
+        self.gpu = _watch_of(self)
         self.output: Output | None = None
         self.preread: Preread | None = None
         self.spawned_at = 0.0  # monotonic
@@ -71,6 +72,11 @@ class Station:
         self.forgetful = False  # a crash could not be written down
         self._hangups = 0  # of the loop's, those that were acted on
         self._said_at = 0.0
+
+    @property
+    def helpers(self) -> set[int]:
+        """Pids of processes of our own beside the child."""
+        return {self.gpu.pid} if self.gpu and self.gpu.pid else set()
 
     @property
     def now(self) -> float:
@@ -90,6 +96,8 @@ class Station:
     def turn(self, timeout: float) -> None:
         """Let at most ``timeout`` seconds pass, or less if something happens."""
         due = self.notifier.beat(monotonic())
+        if self.gpu and not self.stopping:
+            due = min(due, self._check_gpus())
         self.loop.turn(min(timeout, due))
         if self.stopping:
             return
@@ -98,6 +106,23 @@ class Station:
         self._pass_on_hangup()
         if self.pid in self.loop.exits:
             raise ChildDied(self.loop.exits[self.pid])
+
+    def take_suspicion(self) -> bool:
+        """Tell, once, whether something happened on a GPU that a probe should look into."""
+        suspicious = bool(self.gpu and self.gpu.suspicious)
+        if self.gpu:
+            self.gpu.suspicious = False
+        return suspicious
+
+    def _check_gpus(self) -> float:
+        assert self.gpu  # noqa: S101 (the caller has looked)
+        try:
+            return self.gpu.check()
+        except GpuFault as fault:
+            signature = f"{fault.code} gpu"
+            raise Verdict(
+                fault.code, fault.reason, signature=signature, hint=HINTS[fault.code]
+            ) from fault
 
     def pump(self, events: int) -> None:
         """Pass on the child's output; the loop calls this."""
@@ -180,6 +205,13 @@ class Station:
             self._hangups = self.loop.hangups
             if self.spec.kind == "proxy":
                 send_signal(self.pid, signal.SIGHUP)
+
+
+def _watch_of(station: Station) -> GpuWatch | None:
+    spec = station.spec
+    if not spec.gpu_watch:
+        return None
+    return GpuWatch(station.loop, spec.gpu_watch, spec.environment, log=station.log)
 
 
 def log(words: str) -> None:

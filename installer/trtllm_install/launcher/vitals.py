@@ -11,7 +11,8 @@ _OK = 200
 _NOT_FOUND = 404
 _COUNTERS = "/prometheus/metrics"  # there with return_perf_metrics; reading it changes nothing
 _ITERATIONS = "/metrics"  # a list that its reader empties; waits up to 2 s for an entry
-_TIMEOUT_S = 4.0
+_COUNTERS_TIMEOUT_S = 1.0
+_ITERATIONS_TIMEOUT_S = 3.0
 
 
 class Vitals:
@@ -65,7 +66,7 @@ class Vitals:
         """Tell whether the engine's own counters differ from those of the last look."""
         if not self._has_counters:
             return False
-        request = self._station.fetch(_COUNTERS, timeout=_TIMEOUT_S)
+        request = self._station.fetch(_COUNTERS, timeout=_COUNTERS_TIMEOUT_S)
         if request.status == _NOT_FOUND:
             self._has_counters = False  # its configuration does not change while it runs
         if request.status != _OK:
@@ -81,7 +82,7 @@ class Vitals:
         """
         if self._station.spec.kind != "engine":
             return False
-        request = self._station.fetch(_ITERATIONS, timeout=_TIMEOUT_S)
+        request = self._station.fetch(_ITERATIONS, timeout=_ITERATIONS_TIMEOUT_S)
         return request.status == _OK and request.body.strip() not in {b"", b"[]"}
 
     def _living(self) -> list[tree.Process]:

@@ -40,6 +40,7 @@ class LaunchSpec:
         "generate_timeout_s",
         "gpu_argv",
         "gpu_bytes",
+        "gpu_watch",
         "gpus",
         "health_path",
         "host",
@@ -86,6 +87,7 @@ class LaunchSpec:
         drain_s: float = 30,
         canary_idle_s: float = 60,
         liveness: Liveness | None = None,
+        gpu_watch: tuple[str, ...] = (),
         run_dir: str = layout.RUN,
         state_dir: str = "",
     ) -> None:
@@ -115,13 +117,15 @@ class LaunchSpec:
         self.drain_s = drain_s
         self.canary_idle_s = canary_idle_s
         self.liveness = liveness or Liveness()
+        self.gpu_watch = gpu_watch
         self.run_dir = run_dir
         self.state_dir = state_dir or layout.instance_state(name)
 
     def to_json(self) -> str:
         """Return the file's text: every key, in one order, a newline at the end.
 
-        ``liveness`` holds what differs from the usual, and is left out when nothing does.
+        ``liveness`` holds what differs from the usual; it and ``gpu_watch`` are left out when
+        they are empty.
         """
         content: dict[str, object] = {"schema": SCHEMA}
         for key in _CHECKS:
@@ -130,9 +134,8 @@ class LaunchSpec:
                 value = dict(sorted(value.items()))
             elif isinstance(value, Liveness):
                 value = value.changed()
-                if not value:
-                    continue
-            content[key] = value
+            if value or key not in _SILENT:
+                content[key] = value
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -296,5 +299,8 @@ _CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
     "state_dir": _check_path,
     "canary_idle_s": _check_seconds,
     "liveness": _check_liveness,
+    "gpu_watch": _check_list(_check_argument),
 }
+# Left out of the file while they say nothing.
+_SILENT: Final = ("liveness", "gpu_watch")
 _REQUIRED: Final = ("name", "kind", "argv", "environment", "host", "port")

@@ -15,6 +15,8 @@ STOP_S = DRAIN_S + STOP_GRACE_S + 40
 
 # Prints what the driver says of memory and processes; a process, because a sick driver hangs.
 _GPU_ARGV = (f"{layout.TOOL}/bin/python3", "-I", "-m", "trtllm_install.probes.nvml_child")
+# Tells what happens to a GPU, for as long as it runs.
+_GPU_WATCH = (f"{layout.TOOL}/bin/python3", "-I", "-m", "trtllm_install.probes.gpu_events_child")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -91,10 +93,12 @@ def engine_spec(
     *,
     proxy: Proxy | None = None,
     footprint: Footprint = Footprint(),
+    simulate: bool = False,
 ) -> LaunchSpec:
     """Return what the launcher of an engine of this version is told.
 
-    An engine that works and gives no token is given up when the proxy gives it up too.
+    An engine that works and gives no token is given up when the proxy gives it up too. A
+    simulated one has no GPU to watch.
     """
     return LaunchSpec(
         name=instance.name,
@@ -119,6 +123,7 @@ def engine_spec(
         health_path="/health",
         generate_path="/health_generate",
         liveness=Liveness(busy_s=proxy.first_byte_s) if proxy else None,
+        gpu_watch=() if simulate else (*_GPU_WATCH, *instance.gpus),
         drain_s=DRAIN_S,
         stop_grace_s=STOP_GRACE_S,
     )

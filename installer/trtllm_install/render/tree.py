@@ -76,6 +76,7 @@ def _launch_specs(installation: Installation, surroundings: Surroundings) -> lis
             installation.engine_version,
             proxy=installation.proxy,
             footprint=surroundings.footprints.get(i.name, Footprint()),
+            simulate=installation.simulate,
         )
         for i in installation.instances
     ]

@@ -9,7 +9,7 @@ from trtllm_install.launcher.history import (
     Crash,
     History,
     LoadTime,
-    is_repeating,
+    describe_repetition,
     parse_delays,
     plan_delay,
 )
@@ -61,9 +61,17 @@ def test_delays_can_be_given() -> None:
     assert parse_delays("0.1, 2") == (0.1, 2)
 
 
-def test_the_same_crash_three_times_soon_after_ready_repeats_itself() -> None:
-    assert is_repeating([crash(served_s=10)] * 3)
-    assert is_repeating([crash(signature="other"), *[crash(served_s=600)] * 3])
+@pytest.mark.parametrize(
+    ("crashes", "words"),
+    [
+        ([crash(served_s=10)] * 3, "three times"),
+        ([crash(signature="other"), *[crash(served_s=600)] * 3], "three times"),
+        ([crash()] * 5, "five loads"),
+        ([crash(code=exits.HANG, signature="82 no progress while loading")] * 5, "five loads"),
+    ],
+)
+def test_a_crash_that_repeats_itself_is_told(crashes: list[Crash], words: str) -> None:
+    assert words in describe_repetition(crashes)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +81,15 @@ def test_the_same_crash_three_times_soon_after_ready_repeats_itself() -> None:
         [crash(served_s=10), crash(served_s=10), crash(served_s=601)],
         [crash(served_s=10), crash(served_s=10), crash(served_s=None)],
         [crash(served_s=10), crash(signature="70 y", served_s=10), crash(served_s=10)],
+        [crash()] * 4,
+        [*[crash()] * 4, crash(signature="70 y")],
+        [*[crash()] * 4, crash(served_s=10)],
+        [crash(code=exits.TEMPORARY, signature="75 the port is taken")] * 5,
+        [crash(code=exits.OS_ERROR, signature="71 no space is left")] * 5,
     ],
 )
-def test_other_crashes_do_not(crashes: list[Crash]) -> None:
-    assert not is_repeating(crashes)
+def test_other_crashes_are_not(crashes: list[Crash]) -> None:
+    assert not describe_repetition(crashes)
 
 
 def test_crashes_and_load_time_are_kept_between_starts(tmp_path: Path) -> None:

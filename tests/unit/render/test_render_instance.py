@@ -140,3 +140,17 @@ def test_the_launcher_reads_what_is_rendered() -> None:
     spec = engine_spec(INSTALLATION.instances[0], CUDA, VERSION)
     again = LaunchSpec.from_json(spec.to_json())
     assert again.to_json() == spec.to_json()
+
+
+def test_a_real_engine_has_its_gpus_watched_and_a_simulated_one_has_none() -> None:
+    chosen = dataclasses.replace(instance("qwen", 8001), gpus=("1", "GPU-ab"))
+    watch = engine_spec(chosen, CUDA, VERSION).gpu_watch
+    assert watch[0].startswith(layout.TOOL)
+    assert watch[-3:] == ("trtllm_install.probes.gpu_events_child", "1", "GPU-ab")
+    assert engine_spec(chosen, CUDA, VERSION, simulate=True).gpu_watch == ()
+
+
+def test_a_busy_engine_is_given_up_when_the_proxy_gives_it_up() -> None:
+    patient = Proxy(host="127.0.0.1", port=8000, first_byte_s=4000)
+    spec = engine_spec(instance("qwen", 8001), CUDA, VERSION, proxy=patient)
+    assert spec.liveness.busy_s == 4000
