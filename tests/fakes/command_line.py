@@ -12,6 +12,7 @@ from fakes.fake_bundle import BUNDLE, offer_bundle
 from fakes.fake_engines import OFFERED, VERSION, offer_engine
 from fakes.fake_host import FakeHost
 from fakes.fake_systemd import FakeSystemd, debian
+from fakes.fake_timeline import record_starts
 from fakes.installed import installed
 from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.cli.main import main
@@ -83,6 +84,7 @@ class CommandLine:
         self.host.add_file(COMPOSE, ONE_ENGINE.encode())
         FakeAdmin(self.host)
         self.host.add_file(layout.PROXY_KEYS, f"alice {'0' * 64}\n")
+        record_starts(self.host)
         return self
 
 

@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from fakes.fake_bundle import MANIFEST
 from fakes.fake_systemd import FakeSystemd, debian
+from fakes.fake_timeline import start
 from fakes.healthy import FACTS, WEIGHTS
 from fakes.heard import Heard
 from fakes.installed import installed
@@ -44,6 +45,7 @@ from trtllm_install.cli.present import (
 )
 from trtllm_install.cli.runlog import RunLog
 from trtllm_install.cli.status_view import gpu_values
+from trtllm_install.cli.timeline_view import timeline_values
 from trtllm_install.cli.verbs.doctor_report import report_values
 from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.verbs.from_compose import compose_values
@@ -64,6 +66,7 @@ from trtllm_install.model.facts import SmokeFacts
 from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.findings import found
 from trtllm_install.model.hashes import DeepFacts
+from trtllm_install.model.timeline import parse_starts
 from trtllm_install.model.tree import Action, Change
 from trtllm_install.proxy.backends import Backend
 
@@ -404,6 +407,7 @@ _ONLY = {
     "plan": {"pending"},
     "verify": {"generation", "drift"},
     "logs": {"log"},
+    "timeline": {"timeline"},
     "status": {"installation", "backends", "gpus", "unknown"},
     "drain": {"backends"},
     "undrain": {"backends"},
@@ -456,6 +460,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
         "A GPU": set(gpu_values([GpuUse(index=0, name="x", total=None, free=None)])[0]),
+        "A start": set(timeline_values(parse_starts("qwen", {"starts": [start()]}))[0]),
         "A report": set(report_values("/r.tar.gz", b"x", ())),
         "A compose file": set(compose_values("/c.yml", FromCompose())),
         "The memory plan": set(memory) | set(share),

@@ -18,6 +18,7 @@ VERBS = {
     "stop": "stop services",
     "restart": "restart services",
     "logs": "show the last lines of a service",
+    "timeline": "show a start of each service phase by phase, with GB/s; as a picture too",
     "drain": "let a backend of the proxy get no new requests, and wait for the running ones",
     "undrain": "let a backend get requests again",
     "keys add": "make a key for a client; with the first one the proxy asks for keys",

@@ -127,6 +127,14 @@ def _logs(verb: Verb) -> None:
     verb.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
 
 
+def _timeline(verb: Verb) -> None:
+    _services(verb)
+    verb.add_argument(
+        "--back", type=int, default=1, metavar="N", help="1, the last, to 5 (earlier)"
+    )
+    verb.add_argument("--svg", metavar="FILE", help="draw it as well")
+
+
 def _doctor_report(verb: Verb) -> None:
     verb.add_argument("--file", metavar="FILE", help="default: in the present folder")
 
@@ -164,6 +172,7 @@ _ADD: dict[str, Callable[[Verb], None]] = {
     "restart": _start,
     "status": _status,
     "logs": _logs,
+    "timeline": _timeline,
     "doctor report": _doctor_report,
     "rollback": _rollback,
     "keys add": _key_name,

@@ -88,6 +88,11 @@ def engine_cache(name: str, version: str) -> str:
     return f"{instance_state(name)}/cache/{version}"
 
 
+def timeline(name: str) -> str:
+    """Path of the last starts of ``name``, written by its launcher."""
+    return f"{instance_state(name)}/timeline.json"
+
+
 def unit(name: str) -> str:
     """Name of the systemd unit of an instance or of the proxy."""
     return f"trtllm-{name}.service"
