@@ -73,9 +73,6 @@ local function route_by_response()
     local method = ngx.req.get_method()
     if method ~= "GET" and method ~= "DELETE" then
         return refuse_method("GET, DELETE")
-    elseif not ngx.var.uri:find("^/v1/responses/[%w_-]+$") then
-        return reply.send_error { status = 404, code = "not_found",
-                                  message = "there is no such path here" }
     end
     ngx.req.discard_body()
 end
