@@ -175,3 +175,21 @@ def test_an_empty_file_lets_nobody_in_and_no_file_everybody(rig: Rig) -> None:
     eventually("nobody is asked", lambda: mark(rig) == "")
     assert rig.ask("GET", "/v1/models").status == 200
     assert rig.admin("GET", "/-/key").json["key"] is None
+
+
+def test_metrics_ask_for_a_key_and_tell_keys_apart_by_name(rig: Rig) -> None:
+    assert rig.ask("GET", "/metrics").status == 401
+    body = json.dumps({"model": QWEN}).encode()
+    for key in (ALICE, ALICE, BOB):
+        assert rig.ask("POST", "/v1/completions", body, bearer(key)).status == 200
+    text = rig.ask("GET", "/metrics", None, bearer(BOB)).body.decode()
+    series = f'trtllm_proxy_requests_total{{model="{QWEN}",status="200",client='
+    counts = {
+        line.removeprefix(series).split('"')[1]: int(line.split()[-1])
+        for line in text.splitlines()
+        if line.startswith(series)
+    }
+    assert counts["alice"] >= 2
+    assert counts["bob"] >= 1
+    assert ALICE not in text
+    assert rig.admin("GET", "/metrics").status == 200, "the socket needs none"

@@ -178,7 +178,7 @@ def test_access_log_has_a_json_line_for_each_request(rig: Rig) -> None:
         lambda: [line for line in rig.access_log() if line["id"] == "find-me"],
     )
     line = next(line for line in rig.access_log() if line["id"] == "find-me")
-    assert line["upstream"] == "qwen"
+    assert line["backend"] == "qwen"
     assert line["model"] == 'Q"wen-qwen'
     assert line["status"] == 200
     assert line["request"] == "POST /v1/completions HTTP/1.1"

@@ -32,6 +32,7 @@ http {{
     keepalive_requests 1000000;
     lua_package_path "{folder}/?.lua;{here}/?.lua;{lualib}/?.lua;;";
     lua_shared_dict trtllm 1m;
+    lua_shared_dict trtllm_metrics 4m;
     init_by_lua_block {{ require("trtllm.json_scan").warm_up() }}
     server {{
         listen 127.0.0.1:{port};

@@ -129,9 +129,13 @@ _CONDITIONS = {
     "the shipped ones that the profile uses": lambda _: True,
     "`site.yaml` changes the engine settings of an instance": lambda _: True,
     "with a proxy": lambda v: v["profile"] == "multi",
+    "`site.yaml` says `access_log`": lambda v: v["profile"] == "multi",
     "with `--simulate`": lambda v: v["simulate"],
     "an engine was named or added": lambda _: True,
     "supervisord": lambda v: v["supervisor"] == "supervisord",
+    "supervisord, or `access_log`": lambda v: (
+        v["supervisor"] == "supervisord" or v["profile"] == "multi"
+    ),
     "systemd": lambda v: v["supervisor"] == "systemd",
     "systemd, each service": lambda v: v["supervisor"] == "systemd",
 }
@@ -143,7 +147,7 @@ def desired(profile: str, supervisor: str, *, simulate: bool) -> Desired:
     host = debian()
     host.add_directory(layout.ETC)
     changes = "".join(f"  {name}: {{max_seq_len: 4096}}\n" for name in ("qwen", "nemotron"))
-    host.add_file(layout.SITE_FILE, f"instances:\n{changes}")
+    host.add_file(layout.SITE_FILE, f"instances:\n{changes}proxy: {{access_log: true}}\n")
     options = Options(
         profile=profile,
         weights_dir=None if simulate else WEIGHTS,

@@ -44,6 +44,8 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             first_byte_s=site.proxy.first_byte_s or profile.proxy.first_byte_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
             page=site.proxy.page,
+            access_log=site.proxy.access_log,
+            engine_metrics=site.proxy.engine_metrics,
             limits=_limits(profile.proxy.limits, site.proxy.limits),
             peers=peers_of(site),
         )

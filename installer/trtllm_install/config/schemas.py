@@ -133,6 +133,11 @@ class SiteProxyShape(_Strict):
 
     first_byte_s: Positive | None = None
     body_limit_mib: Positive | None = None
+    access_log: bool = Field(default=False, description="write a line for each request")
+    engine_metrics: bool = Field(
+        default=False,
+        description="pass on the engines' own metrics; return_perf_metrics makes them",
+    )
     limits: LimitsShape = LimitsShape()
     page: bool = Field(default=True, description="serve the web page at /")
 

@@ -81,6 +81,8 @@ class Proxy:
     first_byte_s: int = 1800  # longest silence of an engine that is still working
     body_limit_mib: int = 64
     page: bool = True  # the web page at /
+    access_log: bool = False  # a line of JSON for each request
+    engine_metrics: bool = False  # pass on what the engines say at /prometheus/metrics
     limits: Limits = Limits()
     peers: tuple[Peer, ...] = ()
 

@@ -33,6 +33,8 @@ SIMULATED_WEIGHTS: Final = "/var/lib/trtllm/simulated/model_weights"
 WEIGHTS_HASHES: Final = "/var/lib/trtllm/weights-hashes.json"
 WEIGHTS_MANIFEST: Final = "/var/lib/trtllm/weights-manifest.json"
 LOGS: Final = "/var/log/trtllm"
+PROXY_ACCESS_LOG: Final = "/var/log/trtllm/proxy-access.log"
+LOGROTATE: Final = "/etc/logrotate.d/trtllm"
 TOOL_LOGS: Final = "/var/log/trtllm-install"
 
 RUN: Final = "/run/trtllm"

@@ -73,6 +73,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         generation=_lua(generation),
         admin_socket=_lua(spec.admin_socket),
         keys_file=_lua(spec.keys_file),
+        engine_metrics="true" if spec.engine_metrics else "false",
         queue=spec.queue,
         wait_s=spec.wait_s,
         backends=[

@@ -10,7 +10,7 @@ from trtllm_install.model.installation import Installation, Proxy
 from trtllm_install.model.proxyspec import ProxySpec, Upstream
 from trtllm_install.render.instance import Footprint, engine_spec, proxy_spec
 from trtllm_install.render.openresty import generation, render_proxy
-from trtllm_install.render.units import render_supervisord, render_units
+from trtllm_install.render.units import render_logrotate, render_supervisord, render_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ def render_tree(installation: Installation, surroundings: Surroundings) -> Desir
         *(_file(f"{layout.PROXY}/{n}", t, f"openresty/{n}") for n, t in proxy_texts.items()),
         *surroundings.extra_files,
     ]
+    if installation.proxy and installation.proxy.access_log:
+        files.append(_file(layout.LOGROTATE, render_logrotate(installation), "logrotate"))
     volatile = [Directory(path=layout.RUN, owner=layout.USER)]
     if installation.supervisor == "systemd":
         units = render_units(
@@ -121,7 +123,8 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         run_dir=layout.RUN,
         temp_dir=layout.instance_state("proxy"),
         error_log="stderr",
-        access_log="off",
+        access_log=layout.PROXY_ACCESS_LOG if proxy.access_log else "off",
+        engine_metrics=proxy.engine_metrics,
         admin_socket=layout.PROXY_ADMIN_SOCKET,
         keys_file=layout.PROXY_KEYS,
         workers=1,
@@ -154,7 +157,10 @@ def _directories(installation: Installation, placed: tuple[File | Link, ...]) ->
     state = [layout.instance_state(name) for name in installation.services]
     result = [Directory(path=path) for path in sorted(folders)]
     result += [Directory(path=path, mode=0o750, owner=layout.USER) for path in state]
-    if installation.supervisor == "supervisord":
+    logs_requests = bool(installation.proxy and installation.proxy.access_log)
+    if logs_requests:
+        result.append(Directory(path=dirname(layout.LOGROTATE)))  # noqa: PTH120
+    if logs_requests or installation.supervisor == "supervisord":
         result.append(Directory(path=layout.LOGS, mode=0o750, owner=layout.USER))
     return result
 

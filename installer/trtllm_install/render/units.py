@@ -53,6 +53,7 @@ def render_units(
         units[layout.unit("proxy")] = render_template(
             "systemd/proxy.service.j2",
             names=[instance.name for instance in installation.instances],
+            logs=installation.proxy.access_log,
             peers=[peer.name for peer in installation.proxy.peers],
             low_port=installation.proxy.port < _FIRST_UNPRIVILEGED_PORT,
             **shared,
@@ -95,6 +96,20 @@ def render_supervisord(installation: Installation) -> str:
         services=services,
         final_codes=NO_RESTART,
         stop_s=STOP_S,
+    )
+
+
+def render_logrotate(installation: Installation) -> str:
+    """Return the rule that keeps the proxy's access log small; a reload opens it anew."""
+    systemd = installation.supervisor == "systemd"
+    return render_template(
+        "logrotate/trtllm.j2",
+        managed=_MANAGED,
+        log=layout.PROXY_ACCESS_LOG,
+        user=layout.USER,
+        reload=f"systemctl reload {layout.unit('proxy')}"
+        if systemd
+        else f"{layout.TOOL}/bin/supervisorctl -c {layout.SUPERVISORD_CONF} signal HUP proxy",
     )
 
 

@@ -53,10 +53,10 @@ return {
         dict:set("block:qwen", nil)
     end,
     ["a difference between the counts is put right at the second look"] = function()
-        dict:set("total:qwen", 7)
+        dict:set("total:gpu2", 7)
         shared.settle_loads()
-        assert(shared.load("qwen") == 7)
+        assert(shared.load("gpu2") == 7)
         shared.settle_loads()
-        assert(shared.load("qwen") == 0)
+        assert(shared.load("gpu2") == 0)
     end,
 }

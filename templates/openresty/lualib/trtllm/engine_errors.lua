@@ -6,6 +6,7 @@
 -- none but the first of these.
 
 local cjson = require "cjson"
+local metrics = require "trtllm.metrics"
 local reply = require "trtllm.reply"
 local sightings = require "trtllm.sightings"
 
@@ -77,8 +78,11 @@ local function filter_body()
         local name = ngx.var.trtllm_upstream
         if name == "" then
             return
-        elseif ngx.arg[1] ~= "" then
+        end
+        local chunk = ngx.arg[1]
+        if chunk ~= "" then
             sightings.note_bytes(name)
+            metrics.note_chunk(chunk)
         elseif not ngx.arg[2] then
             note_flush(name)
         end

@@ -3,6 +3,7 @@
 local body = require "trtllm.body"
 local keys = require "trtllm.keys"
 local limits = require "trtllm.limits"
+local metrics = require "trtllm.metrics"
 local problems = require "trtllm.problems"
 local replicas = require "trtllm.replicas"
 local reply = require "trtllm.reply"
@@ -80,12 +81,17 @@ end
 -- log phase of every request, also of aborted ones. A request that ends in an error
 -- page has lost its ngx.ctx by now; the variable stays.
 local function count_out()
-    local name = ngx.var.trtllm_upstream
+    local var = ngx.var
+    local name = var.trtllm_upstream
     if name and name ~= "" then
+        local backend = router.by_name[name]
         shared.leave(name)
-        limits.freed(router.by_name[name])
-    else
+        limits.freed(backend)
+        metrics.record(backend.of.id)
+    elseif ngx.req.get_method() == "POST" then
         limits.forget()
+        local model = router.find(var.trtllm_model or "")
+        metrics.record(model and model.id or "")
     end
 end
 

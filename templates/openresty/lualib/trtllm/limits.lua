@@ -19,6 +19,8 @@ local dict = ngx.shared.trtllm
 local HEAD_LOOKS_S = 0.02 -- a place that another worker has freed is found so fast
 local HEAD_LEASE_S = 0.2 -- and a dead worker's claim to be the next ends after this
 local OTHERS_LOOK_S = 1
+-- A semaphore does not wait for less, and ngx.now() stands still until something waits.
+local MIN_WAIT_S = 0.001
 local SERVICE_S = 2 -- a guess, until a request has been measured
 local MAX_HINT_S = 60 -- OpenAI's older clients ignore what is above
 
@@ -147,20 +149,22 @@ end
 local function wait(line, who)
     local me = join(line, who)
     ngx.ctx.waits = me -- a client that leaves is found by it
-    local deadline = ngx.now() + line.model.wait_s
+    local begun = ngx.now()
+    local deadline = begun + line.model.wait_s
     local backend, refuser, code
     while true do
         backend, refuser, code = try(me)
         local left = deadline - ngx.now()
         if backend or code then
             break
-        elseif left <= 0 then
+        elseif left < MIN_WAIT_S then
             code = "queue_timeout"
             break
         end
         me.bell:wait(math.min(left, line.waiting[1] == me and HEAD_LOOKS_S or OTHERS_LOOK_S))
     end
-    ngx.ctx.waits = nil
+    ngx.ctx.waits, ngx.ctx.queued_s = nil, ngx.now() - begun
+    ngx.var.trtllm_queued = string.format("%.3f", ngx.ctx.queued_s)
     if backend then
         dict:set(line.served, me.tag)
     end

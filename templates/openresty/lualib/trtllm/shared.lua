@@ -29,11 +29,15 @@ local function line_name(model)
     return "line of " .. model.id
 end
 
-for name in pairs(router.by_name) do
-    totals[name] = "total:" .. name
-end
+local chosen = {} -- names whose total decides where requests go
+
 for _, model in ipairs(router.models) do
     totals[line_name(model)] = "total:" .. line_name(model)
+    chosen[line_name(model)] = model.queue
+    for _, backend in ipairs(model.backends) do
+        totals[backend.name] = "total:" .. backend.name
+        chosen[backend.name] = model.queue or model.backends[2]
+    end
 end
 
 -- Call once in each new worker.
@@ -98,18 +102,20 @@ local function drop_dead_workers()
     end
 end
 
--- Returns how many requests the backend has now, with this one.
+-- Returns how many requests the backend has now, with this one, where that decides.
 local function enter(name)
     dict:incr(mine[name], 1, 0)
-    return dict:incr(totals[name], 1, 0)
+    return chosen[name] and dict:incr(totals[name], 1, 0)
 end
 
 local function leave(name)
     dict:incr(mine[name], -1, 0)
-    dict:incr(totals[name], -1, 0)
+    if chosen[name] then
+        dict:incr(totals[name], -1, 0)
+    end
 end
 
--- The same as in_flight(), from one key: made for every request.
+-- The same as in_flight(), from one key: made for every request whose way it decides.
 local function load(name)
     return dict:get(totals[name]) or 0
 end
@@ -128,7 +134,7 @@ local strange = {} -- name -> a difference of the two counts that the last tick 
 -- A worker that is killed between its two counts leaves them different for ever. What
 -- is the same at two ticks is no request that comes or goes, and is put right.
 local function settle_loads()
-    for name in pairs(totals) do
+    for name in pairs(chosen) do
         local sum, total = in_flight(name), load(name)
         local now = sum ~= total and sum .. " " .. total or nil
         if now and strange[name] == now then

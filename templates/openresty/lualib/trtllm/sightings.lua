@@ -2,6 +2,8 @@
 -- Kept in the shared dictionary, times to the second: a stream of a thousand
 -- chunks a second must not write a thousand times.
 
+local metrics = require "trtllm.metrics"
+
 local dict = ngx.shared.trtllm
 
 local progressed, received = {}, {} -- name -> when this worker last wrote it down
@@ -43,6 +45,7 @@ end
 
 -- The backend has failed a request. Codes are public: docs/reference/proxy.md.
 local function note_error(name, code)
+    metrics.count_error(name, code)
     dict:set("error:" .. name, ngx.now() .. " " .. code .. " " .. ngx.var.trtllm_request_id)
 end
 

@@ -8,6 +8,7 @@ ffi.cdef [[ int chmod(const char *path, unsigned int mode); ]]
 local function master()
     require "trtllm.admin"
     require "trtllm.engine_errors"
+    require "trtllm.exposition"
     require "trtllm.gateway"
     require "trtllm.views"
     require "trtllm.json_scan".warm_up()
@@ -19,6 +20,7 @@ local function worker()
     ffi.C.chmod(routes.admin_socket, 384) -- 0600
     require "trtllm.body".keep_memory()
     require "trtllm.shared".join()
+    require "trtllm.metrics".start()
     require "trtllm.watch".start()
 end
 

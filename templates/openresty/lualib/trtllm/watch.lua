@@ -5,6 +5,7 @@
 -- timer of its own: a backend that hangs delays nobody.
 
 local cjson = require "cjson"
+local engine_metrics = require "trtllm.engine_metrics"
 local judge = require "trtllm.judge"
 local probes = require "trtllm.probe"
 local router = require "trtllm.router"
@@ -87,6 +88,7 @@ local function tick(premature)
         ngx.update_time()
         shared.drop_dead_workers()
         shared.settle_loads()
+        engine_metrics.look(ngx.now())
         for _, backend in ipairs(router.backends) do
             look_at(backend)
         end
