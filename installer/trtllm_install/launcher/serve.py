@@ -47,7 +47,7 @@ class Care:
 
     def look_once(self) -> None:
         """One round: rest, ask for health, examine where that is due."""
-        self._station.rest(self._limits.health_every_s)
+        self._station.rest(self._choose_pause())
         self._note_lines()
         request = self._station.fetch(self._spec.health_path, timeout=self._limits.health_every_s)
         lost = self._vitals.has_lost_process()
@@ -57,6 +57,12 @@ class Care:
         if request.status != _OK or lost or suspicious or self._canary_is_due():
             self._examine(lost=lost)
         self._keep_books()
+
+    def _choose_pause(self) -> float:
+        """Return the time to the next look: a canary that is due sooner is not kept waiting."""
+        idle, every = self._spec.canary_idle_s, self._limits.health_every_s
+        left = idle - (self._station.now - max(self._token_at, self._canary_at))
+        return left if idle and 0 < left < every else every
 
     def _canary_is_due(self) -> bool:
         idle, now = self._spec.canary_idle_s, self._station.now
@@ -122,7 +128,7 @@ class Care:
                     return
                 misses += 1
                 silent_s += lasting
-                self._judge_silence(misses, silent_s)
+                self._judge_silence(misses, silent_s, used=window > self._limits.idle_window_s)
         finally:
             if canary:
                 canary.cancel()
@@ -144,10 +150,11 @@ class Care:
             return self._limits.idle_window_s
         return self._limits.unknown_window_s
 
-    def _judge_silence(self, misses: int, silent_s: float) -> None:
+    def _judge_silence(self, misses: int, silent_s: float, *, used: bool) -> None:
+        """Suspect, then dead; an engine that nobody uses has nothing to iterate over."""
         words = f"no answer to {self._canary_path} and no sign of work"
         self._enter(states.SUSPECT, f"suspect: {words} for {render_seconds(silent_s)}")
-        if misses >= MISSES and not self._vitals.has_iterated():
+        if misses >= MISSES and not (used and self._vitals.has_iterated()):
             self._die(f"hang: {words} for {render_seconds(silent_s)}", "silent")
 
     def _judge_work(self) -> None:

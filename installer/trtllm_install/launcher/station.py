@@ -63,6 +63,7 @@ class Station:
         self.record = record
         self.history = history
         self.pid: int | None = None  # of the child
+        self.helpers: set[int] = set()  # pids of processes of ours that do one thing and end
         self.gpu = _watch_of(self)
         self.output: Output | None = None
         self.preread: Preread | None = None
@@ -74,9 +75,10 @@ class Station:
         self._said_at = 0.0
 
     @property
-    def helpers(self) -> set[int]:
-        """Pids of processes of our own beside the child."""
-        return {self.gpu.pid} if self.gpu and self.gpu.pid else set()
+    def own_pids(self) -> set[int]:
+        """Pids below the launcher that are ours and not the service's."""
+        watching = {self.gpu.pid} if self.gpu and self.gpu.pid else set()
+        return self.helpers | watching
 
     @property
     def now(self) -> float:

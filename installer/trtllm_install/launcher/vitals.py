@@ -30,7 +30,7 @@ class Vitals:
         return self._station.output.signs if self._station.output else 0
 
     def measure_cpu(self) -> float:
-        """Return the CPU seconds of the living tree, without those of our own helpers."""
+        """Return the CPU seconds of the living tree, without what is ours."""
         return sum(process.cpu_s for process in self._living())
 
     def ask_proxy(self) -> Traffic | None:
@@ -86,5 +86,5 @@ class Vitals:
         return request.status == _OK and request.body.strip() not in {b"", b"[]"}
 
     def _living(self) -> list[tree.Process]:
-        helpers = self._station.helpers
-        return [p for p in tree.living_below(os.getpid()) if p.pid not in helpers]
+        ours = self._station.own_pids
+        return [p for p in tree.living_below(os.getpid()) if p.pid not in ours]
