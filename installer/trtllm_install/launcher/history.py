@@ -11,6 +11,7 @@ SOON_S = 600.0  # a crash within this after READY can be one that repeats itself
 SAME_CRASHES = 3
 SAME_LOADS = 5  # loads that end in one and the same way: eight minutes of the usual delays
 _KEPT = 20
+_FAR_S = 1e12  # no moment of this world, nor infinity, nor "not a number"
 _KEPT_LOADS = 5  # of each kind
 
 
@@ -178,6 +179,13 @@ def _parse_loads(value: object) -> list[LoadTime]:
 def _parse_crashes(value: object) -> list[Crash]:
     # A file that somebody damaged costs the back-off, never the start.
     try:
-        return [Crash(**{k: entry[k] for k in Crash.__slots__}) for entry in value]  # type: ignore[attr-defined]
+        crashes = [Crash(**{k: entry[k] for k in Crash.__slots__}) for entry in value]  # type: ignore[attr-defined]
     except (TypeError, KeyError):
         return []
+    return crashes if all(map(_is_sound, crashes)) else []
+
+
+def _is_sound(crash: Crash) -> bool:
+    moments = (crash.at, 0.0 if crash.served_s is None else crash.served_s)
+    numbers = all(isinstance(m, int | float) and abs(m) < _FAR_S for m in moments)
+    return numbers and isinstance(crash.signature, str)

@@ -211,6 +211,22 @@ def test_a_process_that_began_after_the_edit_runs_with_it() -> None:
     assert told(systemd) == {drift("file", ENGINE_YAML, "content")}
 
 
+@pytest.mark.parametrize("set_by", [-7200, 7200])
+def test_a_clock_that_was_set_hides_no_older_process(set_by: int) -> None:
+    """Between the start and the edit, and between the edit and now."""
+    for before_edit in (True, False):
+        systemd = installed()
+        pid, started = systemd.pids["nemotron"], float(str(systemd.begun["nemotron"]["started_at"]))
+        now = set_by if before_edit else 0
+        moment = int((started + 60 + now) * 1_000_000_000)
+        systemd.host.write(ENGINE_YAML, b"x: 1\n", mode=0o644, owner="root", mtime_ns=moment)
+        # The kernel counts from the boot, and tells the boot by the clock of now.
+        systemd.host.add_file("/proc/stat", f"btime {int(started) + set_by - 100}\n".encode())
+        stat = " ".join(["S", *["0"] * 18, str(100 * 100), "0"])
+        systemd.host.add_file(f"/proc/{pid}/stat", f"{pid} (x) {stat}\n".encode())
+        assert drift("service", "nemotron", "input") in told(systemd)
+
+
 def test_a_file_offered_beside_an_edit_is_mentioned() -> None:
     systemd = installed()
     written(f"{layout.PROXY}/nginx.conf", "# mine\n")(systemd)

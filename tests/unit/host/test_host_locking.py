@@ -119,6 +119,18 @@ def test_a_holder_that_has_not_said_who_it_is_is_still_a_holder(
         raise AssertionError
 
 
+@pytest.mark.parametrize("since", ["9e9", "1e400", "-1e400", "NaN", '"x"', "null"])
+def test_a_clock_that_was_set_gives_no_age_below_zero_and_no_crash(
+    path: str, holder: int, since: str
+) -> None:
+    note = f'{{"pid": {holder}, "command": ["x"], "since": {since}}}'
+    Path(path).write_text(note.ljust(200), encoding="ascii")
+    with pytest.raises(Locked) as caught, lock(path):
+        pass
+    assert " for -" not in caught.value.message
+    assert "another run holds the lock" in caught.value.message
+
+
 def test_a_shorter_note_leaves_nothing_of_a_longer_one(path: str) -> None:
     Path(path).parent.mkdir()
     Path(path).write_bytes(b"x" * 4096)

@@ -119,7 +119,17 @@ def test_an_end_that_is_not_restarted_ends_the_streak(tmp_path: Path, code: int)
     assert History(str(tmp_path)).crashes == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"crashes": 3}', '{"crashes": [{"at": 1}]}'])
+_CRASH = '{"crashes": [{"at": %s, "code": 1, "reason": "", "served_s": %s, "signature": %s}]}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"crashes": 3}', '{"crashes": [{"at": 1}]}'),
+        *(_CRASH % ('"x"', 1, '"s"'), _CRASH % ("NaN", 1, '"s"'), _CRASH % ("1e999", 1, '"s"')),
+        *(_CRASH % (1, "[]", '"s"'), _CRASH % (1, "null", "7")),
+    ],
+)
 def test_a_damaged_history_costs_the_back_off_and_never_the_start(
     tmp_path: Path, text: str
 ) -> None:
