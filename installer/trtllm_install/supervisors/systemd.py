@@ -33,7 +33,18 @@ class Systemd:
         # One call for all: "is-active" prints one word a line, in the order asked.
         words = self._host.run(["systemctl", "is-active", *units]).stdout.split()
         said = zip(services, words, strict=False)
-        return frozenset(name for name, word in said if word in _ALIVE)
+        alive = {name for name, word in said if word in _ALIVE}
+        # A start that is queued behind a model that loads, for minutes, is "inactive" to that.
+        return frozenset(alive | self._queued([n for n in services if n not in alive]))
+
+    def _queued(self, services: Sequence[str]) -> set[str]:
+        """Return those of services that are not alive whose start waits for another unit."""
+        if not services:
+            return set()
+        names = {layout.unit(name): name for name in services}
+        shown = self._host.run(["systemctl", "show", "--property=Id,Job", *names]).stdout
+        blocks = (dict(p.partition("=")[::2] for p in b.split()) for b in shown.split("\n\n"))
+        return {names[b["Id"]] for b in blocks if b.get("Id") in names and b.get("Job")}
 
     def enabled(self) -> bool:
         """See Supervisor.enabled."""

@@ -70,9 +70,20 @@ def test_running_names_only_what_was_asked_for(make: Make) -> None:
 
 @BOTH
 def test_running_asks_once_for_all(make: Make) -> None:
-    machine = host(qwen="RUNNING")
+    machine = host(**dict.fromkeys(SERVICES, "RUNNING"))
     make(machine).running(SERVICES)
     assert len(machine.ran) == 1
+
+
+def test_a_start_that_is_queued_behind_a_load_of_minutes_is_about_to_run() -> None:
+    """Until the model before has loaded, "is-active" says inactive of the one behind it."""
+    machine = host(qwen="STARTING")
+    shown = (
+        "Id=trtllm-nemotron.service\nJob=41\n\n"
+        "Id=trtllm-proxy.service\nJob=\n\nId=another.service\nJob=7\n"
+    )
+    machine.answer_command(["systemctl", "show", "--property=Id,Job"], shown)
+    assert Systemd(machine).running(SERVICES) == {"qwen", "nemotron"}
 
 
 @BOTH
