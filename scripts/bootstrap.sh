@@ -18,6 +18,7 @@ usage() {
 Usage: sudo scripts/bootstrap.sh [ARGUMENT OF trtllm-install]...
        sudo scripts/bootstrap.sh --remove
        sudo ./bootstrap.sh --bundle FILE [--bundle-sha256 HASH] [ARGUMENT]...
+       sudo ./bootstrap.sh --only-tool [--dry-run] [--from WHAT | --bundle FILE]
 
 Makes the tool (/opt/trtllm/tool) from this checkout, installs what the
 distribution must supply (Python's venv module; nginx with ngx_lua and lua-cjson
@@ -26,6 +27,10 @@ argument to it. Run again, it changes nothing that is already right.
 
   --bundle   take the tool, the packages and the engine from a bundle that
              `trtllm-install bundle create` made; no network is used
+  --only-tool
+             make the tool and end: prints {"changed": true} if it or a package was
+             not as it is now, else {"changed": false}; with --dry-run nothing is made
+  --from     with --only-tool: a wheel of the tool, or trtllm-install==VERSION
   --help     show this text; `trtllm-install --help` shows the tool's own
   --remove   remove the tool and its link; packages stay
              (run `trtllm-install uninstall` first)
@@ -52,6 +57,10 @@ fail() {
 log=
 building=
 staging=
+only_tool=
+dry_run=
+bundle=
+from=
 
 # Runs at every end but the last exec: nothing half-made stays behind.
 tidy() {
@@ -195,6 +204,10 @@ tool_key() {
     "$python" -c 'import sys; print(sys.executable, sys.version)'
     if [ -n "$staging" ]; then
       cat "$staging/bundle/wheels/requirements.txt"
+    elif [ -n "$bundle" ]; then
+      tar --extract --to-stdout --file "$bundle" wheels/requirements.txt 2>/dev/null
+    elif [ -n "$from" ]; then
+      if [ -f "$from" ]; then sha256sum <"$from"; else echo "$from"; fi
     else
       cd "$repo"
       find pyproject.toml README.md LICENSE installer templates configs \
@@ -209,6 +222,8 @@ install_tool() {
   if [ -n "$staging" ]; then
     set -- "$1" --no-index --find-links "$staging/bundle/wheels" \
       --require-hashes --requirement "$staging/bundle/wheels/requirements.txt"
+  elif [ -n "$from" ]; then
+    set -- "$1" "$from"
   else
     set -- "$1" "$repo"
   fi
@@ -290,6 +305,37 @@ make_tool() {
   drop_old_tools "$name"
 }
 
+# Tells whether a run would find everything as it would make it. Nothing is trusted that
+# comes out of a bundle here: it is only compared.
+is_settled() {
+  python=$(find_python) || return 1
+  if command -v dpkg-query >/dev/null && [ -n "$(missing_packages)" ]; then return 1; fi
+  name=tool-$(tool_key)
+  [ -e "$PREFIX/$name/.complete" ] && [ "$(readlink "$TOOL" 2>/dev/null)" = "$name" ] &&
+    is_our_link
+}
+
+# answer_only_tool: ends the run where there is nothing to make, or nothing may be made.
+answer_only_tool() {
+  if is_settled; then
+    echo '{"changed": false}'
+    exit 0
+  fi
+  if [ -n "$dry_run" ]; then
+    echo '{"changed": true}'
+    exit 0
+  fi
+}
+
+check_from() {
+  case "$from" in
+    trtllm-install==?* | '') return 0 ;;
+    *.whl) [ ! -f "$from" ] || return 0 ;;
+  esac
+  fail 2 "cannot make the tool from $from: neither a wheel that is here nor trtllm-install==VERSION" \
+    'run: bootstrap.sh --help'
+}
+
 remove_tool() {
   if [ -e "$RECEIPT" ]; then
     fail 3 'cannot remove the tool: an installation that needs it is still here' \
@@ -313,13 +359,23 @@ main() {
     fail 8 'cannot install: not root' "run: sudo $0 $*"
   fi
   scripts=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+  if [ "${1:-}" = --only-tool ]; then
+    only_tool=yes
+    shift
+    if [ "${1:-}" = --dry-run ]; then
+      dry_run=yes
+      shift
+    fi
+    from=$(value_of --from "$@")
+    check_from
+  fi
   bundle=$(value_of --bundle "$@")
   repo=${scripts%/*}
   if [ -f "$scripts/manifest.json" ]; then
     repo=$scripts
     [ -n "$bundle" ] || [ "${1:-}" = --remove ] ||
       fail 2 'cannot make the tool: no bundle was named' "run: sudo $0 --bundle FILE $*"
-  else
+  elif [ -z "$from" ]; then
     [ -f "$repo/pyproject.toml" ] ||
       fail 2 "cannot make the tool: $repo is not a checkout" \
         'run scripts/bootstrap.sh of a whole checkout'
@@ -333,6 +389,7 @@ main() {
   trap tidy EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  [ -z "$only_tool" ] || answer_only_tool
   take_lock "$(value_of --lock-timeout "$@")"
   if [ "${1:-}" = --remove ]; then
     [ "$#" -eq 1 ] || fail 2 'cannot remove: --remove stands alone' "run: sudo $0 --remove"
@@ -346,6 +403,10 @@ main() {
   make_tool
   tidy
   trap - EXIT INT TERM HUP
+  if [ -n "$only_tool" ]; then
+    echo '{"changed": true}'
+    return 0
+  fi
   # The lock ends here: the tool has one of its own, and its services must not hold ours.
   exec "$TOOL/bin/trtllm-install" "$@" 9>&-
 }

@@ -16,13 +16,14 @@ class FakeAdmin:
     in_flight: dict[str, int] = field(default_factory=lambda: {"qwen": 0, "nemotron": 0})
     draining: set[str] = field(default_factory=set)
     down: set[str] = field(default_factory=set)
+    peers: dict[str, str] = field(default_factory=dict)  # backend -> the peer it is on
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Take the socket."""
         self._answer("GET", "/-/status", "")
         for verb in ("drain", "undrain"):
-            for name in self.in_flight:
+            for name in (*self.in_flight, "gpu1"):
                 self._answer("POST", f"/-/{verb}?name={name}", name)
 
     def _answer(self, method: str, path: str, name: str) -> None:
@@ -30,7 +31,8 @@ class FakeAdmin:
             if method == "GET":
                 return Answer(status=200, body=json.dumps(self._status()).encode())
             self.asked.append(path)
-            (self.draining.discard if "undrain" in path else self.draining.add)(name)
+            for each in [name] if name in self.in_flight else list(self.peers):
+                (self.draining.discard if "undrain" in path else self.draining.add)(each)
             return Answer(status=200, body=b"{}")
 
         self.host.answer_http(method, path, reply, unix_socket=layout.PROXY_ADMIN_SOCKET)
@@ -46,6 +48,8 @@ class FakeAdmin:
                     "draining": name in self.draining,
                     "in_flight": count,
                     "changed": None,
+                    "model": None,
+                    "peer": self.peers.get(name),
                 }
                 for name, count in self.in_flight.items()
             },

@@ -47,11 +47,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TRTLLM_LAB_CACHE", "/var/cache/trtllm-lab"))
 
 
-def base_of(release: Release) -> Path:
-    """Return the folder of a base root file system, made now if none is fresh."""
+def base_of(release: Release, *more: str) -> Path:
+    """Return the folder of a base root file system, made now if none is fresh.
+
+    ``more`` are packages that it has besides: what a fleet is reached by, and the like.
+    """
     apt_hook = "apt-get clean && apt-get install --yes --download-only --no-install-recommends"
     recipe = [
-        *("mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(BASE_PACKAGES)),
+        *(
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            "--include=" + ",".join((*BASE_PACKAGES, *more)),
+        ),
         *("--skip=cleanup/apt/lists", "--skip=cleanup/apt/cache"),
         f'--customize-hook=chroot "$1" sh -c "{apt_hook} {" ".join(LATER_PACKAGES)}"',
         # Each host gets an id of its own at boot; an empty file says so without
@@ -66,7 +74,7 @@ def base_of(release: Release) -> Path:
     def build(folder: Path) -> None:
         _run([*recipe, str(folder / "root")])
 
-    return _kept(f"base-{release.suite}", recipe, build) / "root"
+    return _kept("-".join(("base", release.suite, *more)), recipe, build) / "root"
 
 
 def wheelhouse(releases: tuple[Release, ...] = (DEBIAN_12, DEBIAN_13)) -> Path:

@@ -34,10 +34,17 @@ class Root:
     unmounted and its files are removed, whatever happened inside.
     """
 
-    def __init__(self, release: images.Release, *, checkout: Path = images.CHECKOUT) -> None:
+    def __init__(
+        self,
+        release: images.Release,
+        *,
+        checkout: Path = images.CHECKOUT,
+        packages: Sequence[str] = (),
+    ) -> None:
+        self.name = "lab"
         self.release = release
         self._checkout = checkout
-        self._base = images.base_of(release)
+        self._base = images.base_of(release, *packages)
         self._wheels = images.wheelhouse()
         self._folder = Path(tempfile.mkdtemp(prefix="trtllm-lab-", dir="/var/tmp"))
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -139,8 +146,8 @@ class Root:
         # The hierarchy that Debian has by default, whatever this machine has.
         environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         argv = [
-            *("systemd-nspawn", "--quiet", f"--directory={self.tree}", "--machine=lab"),
-            *("--register=no", "--keep-unit", "--private-network", "--console=pipe"),
+            *("systemd-nspawn", "--quiet", f"--directory={self.tree}", f"--machine={self.name}"),
+            *("--register=no", "--keep-unit", *self._network(), "--console=pipe"),
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
             f"--bind-ro={self._checkout}:{CHECKOUT_INSIDE}",
             f"--bind-ro={self._wheels}:{WHEELS_INSIDE}",
@@ -149,7 +156,7 @@ class Root:
         self._groups = cgroup.make_groups(self._folder.name)
         with (self._folder / "console").open("wb") as console:
             self._nspawn = subprocess.Popen(
-                cgroup.enter_and_run(self._groups, argv),
+                cgroup.enter_and_run(self._groups, self._placed(argv)),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
@@ -157,6 +164,14 @@ class Root:
             )
         self.leader = self._await("its first process", self._first_process)
         self._await("its init", self._is_up, seconds=60)
+
+    def _network(self) -> Sequence[str]:
+        """Return the options of nspawn for the network; by default the root has none."""
+        return ("--private-network",)
+
+    def _placed(self, argv: Sequence[str]) -> Sequence[str]:
+        """Return what runs nspawn where it belongs; by default where the test runs."""
+        return argv
 
     def _payload(self) -> Sequence[str]:
         raise NotImplementedError

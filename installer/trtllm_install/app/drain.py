@@ -47,13 +47,16 @@ def set_draining(
     does not have, with nothing told; GateFailed when no proxy answers or the time is
     over. What was told then holds.
     """
-    before = {backend.name: backend for backend in list_backends(host, reporter)}
+    before = list_backends(host, reporter)
     for name in names:
-        if name not in before:
+        if not any(backend.is_called(name) for backend in before):
+            known = {b.name for b in before} | {b.peer for b in before if b.peer}
             raise ConfigError(
-                f"cannot find backend {name}: {nearest(name, list(before))}", hint=_LISTED
+                f"cannot find backend {name}: {nearest(name, sorted(known))}", hint=_LISTED
             )
-    changed = tuple(name for name in names if before[name].draining != draining)
+    changed = tuple(
+        name for name in names if any(b.is_called(name) and b.draining != draining for b in before)
+    )
     for name in changed:
         tell_backend(host, name, draining=draining)
         reporter.note(f"{name} gets {'no new' if draining else 'new'} requests")
@@ -68,7 +71,7 @@ def _await_settled(
 ) -> tuple[Backend, ...]:
     deadline = host.monotonic() + timeout_s
     while True:
-        chosen = tuple(b for b in _read(host) if b.name in names)
+        chosen = tuple(b for b in _read(host) if any(map(b.is_called, names)))
         unsettled = [b for b in chosen if _is_unsettled(b, draining=draining)]
         if not unsettled:
             return chosen

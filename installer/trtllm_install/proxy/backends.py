@@ -22,6 +22,12 @@ class Backend:
     serving: bool  # requests go through, or would without the drain
     draining: bool
     in_flight: int
+    model: str | None = None  # id that it serves, where the proxy says so
+    peer: str | None = None  # the peer it belongs to; None on this host
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether a drain by this name reaches it: its own, or that of its peer."""
+        return name in {self.name, self.peer}
 
 
 def read_backends(host: Host) -> tuple[Backend, ...]:
@@ -39,6 +45,8 @@ def read_backends(host: Host) -> tuple[Backend, ...]:
                 serving=bool(said["serving"]),
                 draining=bool(said["draining"]),
                 in_flight=int(said["in_flight"]),
+                model=said.get("model"),
+                peer=said.get("peer"),
             )
             for name, said in sorted(backends.items())
         )

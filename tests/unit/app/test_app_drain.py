@@ -78,3 +78,12 @@ def test_without_a_proxy_or_without_root_there_is_nothing_to_ask(admin: FakeAdmi
     admin.host.root = False
     with pytest.raises(NeedsRoot):
         list_backends(admin.host, Heard())
+
+
+def test_the_name_of_a_peer_means_all_that_it_serves(admin: FakeAdmin) -> None:
+    admin.peers = {"qwen": "gpu1", "nemotron": "gpu1"}
+    admin.in_flight["nemotron"] = 1
+    admin.host.later(2, lambda: admin.in_flight.update(nemotron=0))
+    done = told(admin, "gpu1", draining=True)
+    assert [b.name for b in done.backends] == ["nemotron", "qwen"]
+    assert admin.asked == ["/-/drain?name=gpu1"]

@@ -1,0 +1,361 @@
+"""The modules of the collection, against documents that the real command line printed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+
+from fakes.command_line import INSTALL, CommandLine
+from lab import collection
+from trtllm_install.host.protocol import Answer
+from trtllm_install.model import layout
+
+WISHES = {"profile": "multi", "simulate": True}
+SCRIPT = """#!/bin/sh
+[ "$1" != --version ] || { cat "%(here)s/version"; exit 0; }
+echo "$@" >>"%(here)s/asked"
+verb=$1
+case $1 in engine) verb="engine $2" ;; esac
+case " $* " in *" --list "*) verb="$verb --list" ;; esac
+cat "%(here)s/$verb"
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("collections")
+    collection.place(folder)
+    return folder
+
+
+@dataclass(slots=True)
+class Controlled:
+    """A host with a tool that answers what the real one answered on a fake host."""
+
+    home: Path
+    folder: Path
+    line: CommandLine
+    capsys: pytest.CaptureFixture[str]
+    asked: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Put the tool there, and hear what would be shown to the operator."""
+        warn = lambda _, text: self.warned.append(text)  # noqa: E731 (a method for one object)
+        self.line.monkeypatch.setattr(AnsibleModule, "warn", warn)
+        self.version("0.1.0")
+        tool = self.folder / "trtllm-install"
+        tool.write_text(SCRIPT % {"here": self.folder}, encoding="utf-8")
+        tool.chmod(0o755)
+
+    def version(self, text: str) -> None:
+        (self.folder / "version").write_text(f"trtllm-install {text}\n", encoding="utf-8")
+
+    def answers(self, *argv: str, verb: str = "") -> dict[str, Any]:
+        """Let the tool answer a verb with what the real command line says to ``argv``."""
+        ran = self.line.run(*argv, "--output", "json")
+        name = verb or argv[0]
+        (self.folder / name).write_text(ran.out, encoding="utf-8")
+        return ran.document
+
+    def run(
+        self, module: str, parameters: Mapping[str, object], *, check: bool = False
+    ) -> dict[str, Any]:
+        """Run a module as Ansible does and return its result."""
+        loaded = collection.load(self.home, f"modules.{module}")
+        arguments = {"executable": str(self.folder / "trtllm-install"), **parameters}
+        self.capsys.readouterr()
+        wrapped = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        self.warned.clear()
+        with patch_module_args(wrapped), pytest.raises(SystemExit):
+            loaded.main()
+        asked = self.folder / "asked"
+        self.asked = asked.read_text(encoding="utf-8").splitlines() if asked.exists() else []
+        result: dict[str, Any] = json.loads(self.capsys.readouterr().out)
+        return result
+
+
+@pytest.fixture
+def controlled(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Controlled:
+    return Controlled(home, tmp_path, CommandLine(monkeypatch, capsys), capsys)
+
+
+def test_check_mode_says_exactly_what_the_run_does(controlled: Controlled) -> None:
+    controlled.answers("plan", *INSTALL[1:])
+    predicted = controlled.run("trtllm_install", WISHES, check=True)
+    assert controlled.asked == [
+        "plan --profile multi --init auto --simulate --on-conflict keep --output json"
+    ]
+    controlled.answers(*INSTALL)
+    done = controlled.run("trtllm_install", WISHES)
+    assert (predicted["changed"], done["changed"]) == (True, True)
+    assert predicted["changes"] == done["changes"]
+    assert predicted["diff"] == done["diff"]
+    assert any("+++ /etc/trtllm/instances/qwen.json" in d["prepared"] for d in done["diff"])
+    assert [i["state"] for i in done["instances"]] == ["healthy"] * 3
+
+
+def test_what_is_as_wanted_is_not_changed(controlled: Controlled) -> None:
+    controlled.line.installed()
+    controlled.answers(*INSTALL)
+    controlled.answers("plan", *INSTALL[1:])
+    for check in (True, False):
+        assert not controlled.run("trtllm_install", WISHES, check=check)["changed"]
+
+
+def test_an_edit_is_kept_and_told(controlled: Controlled) -> None:
+    path = f"{layout.ENGINE_CONFIGS}/nano_v3.yaml"
+    host = controlled.line.installed().host
+    host.add_file(path, (host.read(path) or b"") + b"# mine\n")
+    controlled.answers("plan", *INSTALL[1:])
+    result = controlled.run("trtllm_install", WISHES, check=True)
+    assert result["kept"] == [path]
+    assert any(f"kept {path}" in text for text in controlled.warned)
+    assert path not in [c["path"] for c in result["changes"] if c["action"] != "keep"]
+
+
+def test_check_fails_with_each_reason_and_what_mends_it(controlled: Controlled) -> None:
+    controlled.answers("check", "--profile", "multi", "--weights-dir", "/none")
+    result = controlled.run("trtllm_check", {"profile": "multi", "weights_dir": "/none"})
+    assert result["failed"]
+    assert result["exit_code"] == 3
+    assert "[engine-missing]; fix: " in result["msg"]
+
+
+def test_a_plan_that_an_install_would_refuse_fails_as_the_install(controlled: Controlled) -> None:
+    words = ("--profile", "multi", "--weights-dir", "/none")
+    document = controlled.answers("plan", *words)
+    assert document["ok"]
+    result = controlled.run(
+        "trtllm_install", {"profile": "multi", "weights_dir": "/none"}, check=True
+    )
+    assert result["failed"]
+    assert not result["changed"]
+    assert "[engine-missing]; fix: " in result["msg"]
+
+
+def test_a_held_lock_fails_with_the_holder_and_the_hint(controlled: Controlled) -> None:
+    controlled.line.host.hold_lock(layout.LOCK, "pid 77")
+    controlled.answers(*INSTALL)
+    result = controlled.run("trtllm_install", WISHES)
+    assert result["error"]["code"] == "Locked"
+    assert "pid 77" in result["msg"]
+    assert result["hint"]
+
+
+@pytest.mark.parametrize("version", ["0.0.9", "0.0.1rc2", "0"])
+@pytest.mark.parametrize("module", ["trtllm_check", "trtllm_install"])
+def test_an_older_tool_is_refused_with_the_fix_and_not_run(
+    controlled: Controlled, module: str, version: str
+) -> None:
+    controlled.version(version)
+    result = controlled.run(module, WISHES)
+    assert f"trtllm-install {version}: this collection needs 0.1.0 or newer" in result["msg"]
+    assert "host" in result["hint"]
+    assert controlled.asked == []
+
+
+def test_info_takes_an_older_tool_and_none_for_an_answer(controlled: Controlled) -> None:
+    controlled.version("0.0.9")
+    assert controlled.run("trtllm_info", {})["too_old"]
+    none = controlled.run("trtllm_info", {"executable": "/none/trtllm-install"})
+    assert (none["tool_version"], none["installed"], none["changed"]) == (None, False, False)
+
+
+def test_info_says_what_is_installed(controlled: Controlled) -> None:
+    controlled.line.installed()
+    controlled.answers("status")
+    controlled.answers("engine", "list", verb="engine list")
+    controlled.answers("rollback", "--list", verb="rollback --list")
+    result = controlled.run("trtllm_info", {})
+    assert (result["installed"], result["serving"]) == (True, True)
+    assert result["installation"]["engine"] == "simulated"
+    assert [g["number"] for g in result["generations"]] == [1]
+
+
+def test_info_of_a_host_with_the_tool_and_nothing_else(controlled: Controlled) -> None:
+    controlled.answers("status")
+    controlled.answers("engine", "list", verb="engine list")
+    result = controlled.run("trtllm_info", {})
+    assert (result["installed"], result["engines"]) == (False, [])
+    assert "serving" not in result
+
+
+def test_an_engine_is_added_once(controlled: Controlled) -> None:
+    controlled.line.installed()
+    controlled.answers("engine", "list", verb="engine list")
+    wanted = {"version": "1.3.0rc2", "source": "/srv/wheels"}
+    predicted = controlled.run("trtllm_engine", wanted, check=True)
+    assert predicted["changed"]
+    assert predicted["diff"]["after"].splitlines()[0] == "  1.3.0rc2"
+    there = controlled.run("trtllm_engine", {"version": "simulated"})
+    assert not there["changed"]
+    assert [line.split()[1] for line in controlled.asked] == ["list", "list"]
+
+
+def test_an_engine_that_was_not_added_cannot_be_used(controlled: Controlled) -> None:
+    controlled.answers("engine", "list", verb="engine list")
+    result = controlled.run("trtllm_engine", {"version": "2.0", "state": "used"}, check=True)
+    assert result["msg"] == "cannot use engine 2.0: it was not added"
+
+
+def test_the_index_of_an_engine_is_not_shown(controlled: Controlled) -> None:
+    controlled.answers("engine", "list", verb="engine list")
+    secret = "https://me:hunter2-long@example.org/simple"
+    result = controlled.run("trtllm_engine", {"version": "2.0", "index": secret}, check=True)
+    assert "hunter2" not in json.dumps(result)
+
+
+def test_a_drain_is_predicted_and_done(controlled: Controlled) -> None:
+    controlled.line.installed()
+    controlled.answers("drain", "--list", verb="drain --list")
+    predicted = controlled.run("trtllm_drain", {"backends": ["qwen"]}, check=True)
+    assert (predicted["changed"], predicted["diff"]["after"]) == (True, "qwen: drained\n")
+    controlled.answers("drain", "qwen")
+    done = controlled.run("trtllm_drain", {"backends": ["qwen"]})
+    assert done["changed"]
+    assert [(b["name"], b["draining"]) for b in done["backends"]] == [("qwen", True)]
+    controlled.answers("drain", "--list", verb="drain --list")
+    assert not controlled.run("trtllm_drain", {"backends": ["qwen"]}, check=True)["changed"]
+
+
+def test_a_drain_of_nobody_that_is_known_says_who_is(controlled: Controlled) -> None:
+    controlled.line.installed()
+    controlled.answers("drain", "--list", verb="drain --list")
+    result = controlled.run("trtllm_drain", {"backends": ["gpu9"]})
+    assert result["msg"] == "cannot find backend gpu9: the proxy has nemotron, qwen"
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"apiVersion": "trtllm.install/v9"}'])
+def test_an_answer_that_is_none_is_a_failure_in_words(controlled: Controlled, said: str) -> None:
+    (controlled.folder / "check").write_text(said, encoding="utf-8")
+    result = controlled.run("trtllm_check", WISHES)
+    assert result["failed"]
+    assert "cannot read the answer of " in result["msg"]
+
+
+def test_a_proxy_that_is_away_fails_with_what_to_run(controlled: Controlled) -> None:
+    controlled.line.installed().host.answer_http(
+        "GET", "/-/status", Answer(status=500, body=b""), unix_socket=layout.PROXY_ADMIN_SOCKET
+    )
+    controlled.answers("drain", "--list", verb="drain --list")
+    result = controlled.run("trtllm_drain", {"backends": ["qwen"]})
+    assert result["exit_code"] == 6
+    assert result["hint"] == "trtllm-install status"
+
+
+# filters ---------------------------------------------------------------------------
+def filter_called(home: Path, name: str) -> Any:
+    return collection.load(home, f"filter.{name}").FilterModule().filters()[name]
+
+
+ROTATION = {"a": ["g1", "g2", "g3"], "b": ["g3"]}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "capacity", "wanted"),
+    [
+        ([1, "50%"], {}, [1, 2, 1]),
+        (["100%"], {"a": 2}, [2, 1, 1]),
+        ([1], {"a": 2}, [1, 1, 1, 1]),
+        ([3], {"b": 0}, [3, 1]),
+    ],
+)
+def test_batches_leave_the_capacity(
+    home: Path, sizes: list[object], capacity: dict[str, int], wanted: list[int]
+) -> None:
+    order = ["g1", "g4", "g2", "g3"]
+    assert filter_called(home, "batches")(order, sizes, ROTATION, capacity) == wanted
+
+
+def test_no_batch_is_made_when_one_host_is_too_much(home: Path) -> None:
+    with pytest.raises(Exception, match="b would have 0 in rotation, and 1 must stay"):
+        filter_called(home, "batches")(["g3"], [1], ROTATION, {"b": 1})
+
+
+def test_only_a_peer_that_every_front_serves_is_in_rotation(home: Path) -> None:
+    def front(*draining: str) -> dict[str, object]:
+        return {
+            "backends": [
+                {
+                    "name": f"{peer}/a",
+                    "peer": peer,
+                    "model": "a",
+                    "serving": True,
+                    "draining": peer in draining,
+                }
+                for peer in ("g1", "g2")
+            ]
+        }
+
+    rotation = filter_called(home, "in_rotation")
+    assert rotation([front(), front("g1")]) == {"a": ["g2"]}
+    assert rotation([front("g1"), front("g2")]) == {"a": []}
+    assert rotation([{"installed": False}]) == {}
+
+
+def test_skew_names_what_differs_and_who(home: Path) -> None:
+    def info(host: str, engine: str) -> dict[str, object]:
+        return {
+            "host": host,
+            "tool_version": "0.1.0",
+            "profile": "multi",
+            "serving": True,
+            "installation": {"engine": engine, "tool_version": "0.1.0"},
+        }
+
+    skew = filter_called(home, "version_skew")
+    assert skew([info("g1", "1"), info("g2", "1")]) == {}
+    assert skew([info("g1", "1"), info("g2", "2"), info("g3", "1")]) == {
+        "engine": {"1": ["g1", "g3"], "2": ["g2"]}
+    }
+
+
+def test_endpoints_are_peers_and_targets(home: Path) -> None:
+    hosts = [
+        {"inventory_hostname": "GPU1.example", "ansible_host": "10.0.0.1", "rollout_models": ["a"]},
+        {"inventory_hostname": "g2", "rollout_address": "fd00::2", "rollout_port": 9000},
+    ]
+    peers = filter_called(home, "endpoints")(hosts, 8000)
+    assert peers == [
+        {"name": "gpu1-example", "url": "http://10.0.0.1:8000", "models": ["a"]},
+        {"name": "g2", "url": "http://[fd00::2]:9000", "models": []},
+    ]
+    (target, _) = filter_called(home, "file_sd")(peers)
+    assert target == {
+        "targets": ["10.0.0.1:8000"],
+        "labels": {"host": "gpu1-example", "models": ",a,"},
+    }
+
+
+def test_hosts_of_a_phase_are_servers_of_a_disaggregated_one(home: Path) -> None:
+    hosts = [
+        {"inventory_hostname": "g1", "ansible_host": "10.0.0.1", "rollout_phase": "context"},
+        {"inventory_hostname": "g2", "ansible_host": "10.0.0.2", "rollout_phase": "generation"},
+        {"inventory_hostname": "g3", "ansible_host": "10.0.0.3"},
+    ]
+    made = filter_called(home, "disaggregated")(hosts, 8000)
+    assert made["context_servers"] == {"num_instances": 1, "urls": ["10.0.0.1:8000"]}
+    assert made["generation_servers"] == {"num_instances": 1, "urls": ["10.0.0.2:8000"]}
+    with pytest.raises(Exception, match="rollout_phase is 'prefill'"):
+        filter_called(home, "disaggregated")([{**hosts[0], "rollout_phase": "prefill"}], 8000)
+
+
+def test_a_file_cannot_leave_its_folder(home: Path) -> None:
+    as_files = filter_called(home, "as_files")
+    (made,) = as_files({"mine": {"a": 1}}, "/etc/trtllm/profiles", ".yaml")
+    assert made["path"] == "/etc/trtllm/profiles/mine.yaml"
+    assert made["content"].endswith("a: 1\n")
+    for name in ("../site", "a/b", ".x", ""):
+        with pytest.raises(Exception, match="not a usable name"):
+            as_files({name: {}}, "/etc/trtllm/profiles", ".yaml")
