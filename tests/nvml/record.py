@@ -5,7 +5,8 @@
 Python needs the run-time dependencies of pyproject.toml in its own site-packages: NVML is
 asked in isolated mode. Written are NVML's raw answer, the document of ``check --smoke`` for
 profile multi with a small fabricated NVFP4 checkpoint, what nvidia-smi says of the memory, and
-the seconds that five runs of ``check`` took. UUIDs are replaced; nothing is installed.
+the seconds that five runs of ``check`` took. The document has what was read of the system
+beside the GPUs, too. UUIDs and the host's name are replaced; nothing is installed.
 """
 
 import datetime as dt
@@ -34,6 +35,7 @@ def main(name: str, note: str) -> None:
         words = ["--profile", "multi", "--weights-dir", scratch, "--output", "json"]
         seconds = [_timed(words)[1] for _ in range(_RUNS + 1)][1:]  # the first compiles
         document, whole = _timed([*words, "--smoke"])
+        document["host"] = "recorded"
     answer = json.loads(_printed([sys.executable, "-I", CHILD]))
     smi = _printed(["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"])
     text = json.dumps(

@@ -8,13 +8,19 @@ from trtllm_install.model.errors import HostError
 from trtllm_install.model.facts import Unknown
 from trtllm_install.model.facts.host import Kernel
 
+RELEASE: Final = "/proc/sys/kernel/osrelease"
+MACHINE: Final = "/proc/sys/kernel/arch"  # since Linux 6.1
 LIMITS: Final = "/proc/self/limits"
 _PARTS: Final = 2
 
 
 def probe_kernel(host: Host) -> Kernel | Unknown:
-    """Return release and machine, as uname(1) says them."""
+    """Return release and machine, as the kernel's own files or uname(1) say them."""
     try:
+        said = [host.read(path, limit=256) or b"" for path in (RELEASE, MACHINE)]
+        if all(said):
+            release, machine = (text.decode(errors="replace").strip() for text in said)
+            return Kernel(release=release, machine=machine)
         words = host.run(["uname", "-r", "-m"], timeout=10.0).stdout.split()
     except HostError as error:
         return Unknown(reason=error.message)

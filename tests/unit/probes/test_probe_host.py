@@ -12,7 +12,7 @@ from trtllm_install.probes.compilers import probe_compilers
 from trtllm_install.probes.filesystems import mount_of
 from trtllm_install.probes.guards import probe_guards, probe_sleep
 from trtllm_install.probes.host import probe_host
-from trtllm_install.probes.kernel import probe_locked_memory
+from trtllm_install.probes.kernel import probe_kernel, probe_locked_memory
 
 MOUNTS = """22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
 30 22 0:40 / /srv/my\\040models ro,noexec - nfs4 nas:/models rw,vers=4.2
@@ -167,3 +167,13 @@ def test_a_system_of_nvidia_says_its_name(text: str, name: str) -> None:
     host = debian()
     host.add_file("/etc/dgx-release", text)
     assert probe_host(host).dgx == name
+
+
+def test_kernel_is_read_without_a_process_where_it_tells_all_itself() -> None:
+    host = FakeHost()
+    host.add_file("/proc/sys/kernel/osrelease", "6.8.0-45-generic\n")
+    host.answer_command(["uname", "-r", "-m"], "6.8.0-45-generic x86_64\n")
+    assert probe_kernel(host) == Kernel(release="6.8.0-45-generic", machine="x86_64")
+    host.add_file("/proc/sys/kernel/arch", "aarch64\n")
+    assert probe_kernel(host) == Kernel(release="6.8.0-45-generic", machine="aarch64")
+    assert host.ran == [("uname", "-r", "-m")]
