@@ -13,8 +13,9 @@ _NEWEST_HELP: Final = (
     f"install NVIDIA driver {OLDEST} or newer from your distribution and reboot; "
     "on a host without a GPU add --simulate"
 )
-# A DGX Spark's driver is part of its system: another one was seen to break it (Olares PR 3512).
-_SPARK_HELP: Final = (
+# The driver of a DGX is part of its system: another one was seen to break a DGX Spark (Olares
+# PR 3512).
+_NVIDIAS_HELP: Final = (
     "bring the system up to date with NVIDIA's own updates (sudo apt full-upgrade) and reboot; "
     "leave the driver to them"
 )
@@ -65,11 +66,11 @@ def check_driver(facts: Facts, _: Installation) -> Iterator[Finding]:
                 "a GPU of this host" if fault == "gpu-lost" else "this host",
                 what=_told(facts, facts.gpu),
                 expected=expected,
-                remedy=_SPARK_HELP if remedy == _NEWEST_HELP and _is_spark(facts) else remedy,
+                remedy=_NVIDIAS_HELP if remedy == _NEWEST_HELP and _is_nvidias(facts) else remedy,
             )
         case GpuFacts(simulated=False, driver=version, cuda=cuda):
             major = version.partition(".")[0]
-            remedy = _SPARK_HELP if _is_spark(facts) else _NEWEST_HELP
+            remedy = _NVIDIAS_HELP if _is_nvidias(facts) else _NEWEST_HELP
             if not major.isdecimal() or int(major[:9]) < OLDEST:
                 yield found(
                     "driver-too-old",
@@ -100,10 +101,13 @@ def _told(facts: Facts, problem: DriverProblem) -> str:
     return f"{parts[0]} ({', '.join(parts[1:])})" if parts[1:] else parts[0]
 
 
-def _is_spark(facts: Facts) -> bool:
+def _is_nvidias(facts: Facts) -> bool:
+    """Tell whether the driver comes with the system: a DGX, or a GB10 by whatever name."""
     gpus = facts.gpu.gpus if isinstance(facts.gpu, GpuFacts) else ()
-    return (facts.platform is not None and facts.platform.spark) or any(
-        g.name.endswith("GB10") for g in gpus
+    return (
+        (facts.host is not None and bool(facts.host.dgx))
+        or (facts.platform is not None and facts.platform.spark)
+        or any(g.name.endswith("GB10") for g in gpus)
     )
 
 
