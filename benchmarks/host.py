@@ -1,6 +1,6 @@
 """Measures the figures of one host that BENCHMARKS.md lists, in a lab host of its own.
 
-    sudo python benchmarks/host.py
+    sudo python benchmarks/host.py [order] [commands] [launchers] [restart]
 
 Needs what scripts/test.sh installs. The host has no network and a simulated engine;
 everything around the engine is real.
@@ -19,6 +19,11 @@ from lab import images  # noqa: E402 (the path comes first)
 from lab.roots import BootedRoot  # noqa: E402
 
 RUNS = 20
+STARTS = 10
+ORDER = (("qwen", "nemotron"), ("nemotron", "proxy"))
+# systemd's own ids of "Starting ..." and "Started ..." (systemd.journal-catalog).
+STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
+STARTED = "39f53479d3a045ac8e11786248231fbf"
 IDLE_S = 60
 INSTALL = ("trtllm-install", "--profile", "multi", "--simulate")
 
@@ -56,15 +61,39 @@ def measure_commands(root: BootedRoot) -> None:
 
 
 def measure_order(root: BootedRoot) -> None:
-    """Predecessor healthy -> the next service's process is there."""
+    """Predecessor ready -> the next unit in the journal, and -> the next engine's process."""
+    units, processes = [], []
+    for _ in range(STARTS):
+        since = root.check("date", "+%s").strip()
+        for order in ("stop", "start"):
+            root.check("systemctl", order, "trtllm.target", timeout=300)
+        moments = journal_moments(root, f"@{since}")
+        for first, after in ORDER:
+            begun = moments[f"trtllm-{after}.service", STARTING]
+            units.append(begun - moments[f"trtllm-{first}.service", STARTED])
+            processes.append(last_moment(root, after, "start") - last_moment(root, first, "ready"))
+    report("ready -> next unit's launcher, journal", units, "ms", 1000)
+    report("ready -> next service's process, launchers' records", processes, "ms", 1000)
 
-    def phases(name: str) -> dict[str, float]:
-        text = root.check("cat", f"/var/lib/trtllm/{name}/timeline.json")
-        return {phase["state"]: phase["at"] for phase in json.loads(text)["phases"]}
 
-    pairs = (("qwen", "nemotron"), ("nemotron", "proxy"))
-    gaps = [phases(after)["loading"] - phases(first)["healthy"] for first, after in pairs]
-    report("healthy -> next service's process", gaps, "ms", 1000)
+def journal_moments(root: BootedRoot, since: str) -> dict[tuple[str, str], float]:
+    """Return when systemd last began and finished to start each unit, seconds after boot."""
+    lines = root.check(
+        *("journalctl", "--output=json", "--quiet", "--since", since),
+        *(f"UNIT=trtllm-{name}.service" for name in ("qwen", "nemotron", "proxy")),
+    ).splitlines()
+    return {
+        (entry["UNIT"], entry["MESSAGE_ID"]): int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6
+        for entry in map(json.loads, lines)
+        if entry.get("MESSAGE_ID") in {STARTING, STARTED}
+    }
+
+
+def last_moment(root: BootedRoot, name: str, phase: str) -> float:
+    """Return when the last start of a service came to a phase, on the kernel's clock."""
+    start = json.loads(root.check("cat", f"/var/lib/trtllm/{name}/timeline.json"))["starts"][-1]
+    moments = {entry["phase"]: entry["from_s"] for entry in start["phases"]}
+    return float(start["clock"] + {**moments, "ready": start["ready_s"]}[phase])
 
 
 def measure_launchers(root: BootedRoot) -> None:
@@ -91,17 +120,23 @@ def measure_restart(root: BootedRoot) -> None:
 RESTART = ("systemctl", "restart", "trtllm-qwen")
 
 
+WHAT = {
+    "order": measure_order,
+    "commands": measure_commands,
+    "launchers": measure_launchers,
+    "restart": measure_restart,
+}
+
+
 def main() -> None:
-    """Boot, install, measure."""
+    """Boot, install, measure what is named, everything without a name."""
     with BootedRoot(images.DEBIAN_12) as root:
         begun = time.monotonic()
         ended = root.bootstrap("--profile", "multi", "--simulate")
         assert ended.returncode == 0, ended.stderr
         report("bootstrap --profile multi --simulate, bare host", [time.monotonic() - begun])
-        measure_order(root)
-        measure_commands(root)
-        measure_launchers(root)
-        measure_restart(root)
+        for what in sys.argv[1:] or WHAT:
+            WHAT[what](root)
 
 
 if __name__ == "__main__":

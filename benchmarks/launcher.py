@@ -1,6 +1,7 @@
 """Measures what a launcher costs, and what reading the next model ahead saves.
 
     python benchmarks/launcher.py costs
+    python benchmarks/launcher.py order
     python benchmarks/launcher.py preread [--gb 4] [--rounds 3] [--folder DIR]
 
 Launchers and files are real, engines are simulated; nothing is installed.
@@ -32,13 +33,14 @@ from fakes.simulated_engine import NEMOTRON, QWEN  # noqa: E402
 CHANGES = 100_000
 OUTPUT = 1 << 30
 IDLE_S = 120
+STARTS = 21
 DEADLINE_S = 600
 
 
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("costs", "preread"))
+    parser.add_argument("what", choices=("costs", "order", "preread"))
     parser.add_argument("--gb", type=float, default=4, help="weights of each model")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warm-s", type=float, default=20, help="kernels and graphs of a model")
@@ -47,6 +49,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if options.what == "costs":
             measure_costs(Path(folder))
+        elif options.what == "order":
+            measure_order(Path(folder))
         else:
             measure_preread(Path(folder), options)
 
@@ -72,6 +76,34 @@ def measure_costs(folder: Path) -> None:
         print(f"healthy and idle: {resident(pid) / 1e6:.1f} MB, {share * 100:.3f} % of a core")
     finally:
         room.close()
+
+
+def measure_order(folder: Path) -> None:
+    """A launcher that waits, as under supervisord: predecessor ready -> the next process."""
+    room = Room(folder)
+    gaps = []
+    try:
+        for number in range(STARTS):
+            first, after = f"a{number}", f"b{number}"
+            room.write_spec(first, "--load-s", "0.5")
+            room.write_spec(after, after=(first,))
+            waits, leads = room.start(after), room.start(first)
+            waits.await_state("healthy")
+            gaps.append(moment(room, after, "start") - moment(room, first, "ready"))
+            for launcher in (waits, leads):
+                launcher.stop()
+    finally:
+        room.close()
+    low, middle, high = min(gaps), statistics.median(gaps), max(gaps)
+    spread = f"{low * 1e3:.0f} to {high * 1e3:.0f}"
+    print(f"ready -> next process: {middle * 1e3:.0f} ms ({spread}), n={STARTS}")
+
+
+def moment(room: Room, name: str, phase: str) -> float:
+    """Return when the last start of a service came to a phase, on the kernel's clock."""
+    start = await_true(lambda: room.read_starts(name)[-1], "the record")
+    moments = {entry["phase"]: entry["from_s"] for entry in start["phases"]}
+    return float(start["clock"] + {**moments, "ready": start["ready_s"]}[phase])
 
 
 def measure_preread(folder: Path, options: argparse.Namespace) -> None:

@@ -12,7 +12,8 @@ from fakes.healthy import FACTS, INSTALLATION
 from nvml.compiled import HERE
 from trtllm_install.judge.gpu_budget import GpuBudget, budget
 from trtllm_install.judge.judge import judge
-from trtllm_install.model.facts import GpuFacts
+from trtllm_install.launcher.driver import parse_answer
+from trtllm_install.model.facts import GpuFacts, GpuMemory
 from trtllm_install.probes.gpu import CHILD, probe_gpus
 
 RECORDED = {
@@ -61,3 +62,15 @@ def test_program_on_a_recorded_gpu_is_named_with_its_memory() -> None:
     (busy,) = (f for f in found if f.code == "gpu-in-use")
     assert busy.subject == "GPU 1"
     assert busy.found == "python3 (pid 552 of session-1.scope, 4.6 GiB)"
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_launcher_reads_the_same_memory_and_processes(name: str) -> None:
+    facts = read(RECORDED[name])
+    gpus = parse_answer(json.dumps(RECORDED[name]["answer"]).encode())
+    assert [(g.index, g.total, g.free) for g in gpus] == [
+        (gpu.index, gpu.memory.total, gpu.memory.free)
+        for gpu in facts.gpus
+        if isinstance(gpu.memory, GpuMemory)
+    ]
+    assert [set(g.processes) for g in gpus] == [{p.pid for p in g.processes} for g in facts.gpus]

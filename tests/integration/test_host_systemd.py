@@ -84,6 +84,20 @@ def test_the_journal_proves_the_order(host: roots.BootedRoot) -> None:
     assert moments[UNITS[2], STARTING] - moments[UNITS[1], STARTED] < 500_000
 
 
+def test_the_timeline_shows_the_same_order_phase_by_phase(host: roots.BootedRoot) -> None:
+    drawn = "/run/start.svg"
+    said = host.check("trtllm-install", "timeline", "--svg", drawn, "--output", "json")
+    qwen, nemotron, proxy = json.loads(said)["timeline"]
+    assert [start["name"] for start in (qwen, nemotron, proxy)] == ["qwen", "nemotron", "proxy"]
+    assert {start["outcome"] for start in (qwen, nemotron, proxy)} == {"ready"}
+    phases = {entry["phase"]: entry["from_s"] for entry in nemotron["phases"]}
+    assert phases.keys() >= {"admission", "start", "weights", "compile", "warm-up", "gate"}
+    begun = nemotron["offset_s"] + phases["start"]
+    assert 0 <= begun - (qwen["offset_s"] + qwen["seconds"]) < 5
+    assert host.check("head", "-c", "4", drawn) == "<svg"
+    host.check("rm", drawn)
+
+
 def test_everything_runs_as_its_own_user(host: roots.BootedRoot) -> None:
     users = host.check("ps", "-e", "-ww", "-o", "user:32=,args=").splitlines()
     ours = [line for line in users if "trtllm-serve" in line or "trtllm-supervise" in line]

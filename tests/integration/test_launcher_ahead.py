@@ -86,7 +86,7 @@ def test_on_unified_memory_the_weights_leave_the_page_cache_after_ready(
 
 
 def test_kernels_of_old_versions_are_removed_and_the_last_ones_stay(room: Room) -> None:
-    caches = room.folder / "cache"
+    caches = room.state_dir("qwen") / "cache"
     elsewhere = room.folder / "elsewhere"
     elsewhere.mkdir()
     for version in ("1", "2", "3"):
@@ -98,3 +98,18 @@ def test_kernels_of_old_versions_are_removed_and_the_last_ones_stay(room: Room) 
     await_true(lambda: len(list(caches.iterdir())) == 3, "two versions, and a link of somebody's")
     assert {path.name for path in caches.iterdir()} == {"3", "4", "link"}
     assert elsewhere.is_dir()
+
+
+def test_what_lies_beside_a_cache_folder_of_the_operators_choice_is_left_alone(room: Room) -> None:
+    data = room.folder / "data"
+    for name in ("a", "b", "c"):
+        (data / name).mkdir(parents=True)
+    caches = room.state_dir("nemotron") / "cache"
+    for version in ("1", "2"):
+        (caches / version).mkdir(parents=True)
+    room.write_spec("qwen", cache_dir=str(data / "trtllm"))
+    room.write_spec("nemotron", cache_dir=str(caches / "3"))
+    room.start("qwen").await_state("healthy")
+    room.start("nemotron").await_state("healthy")
+    await_true(lambda: len(list(caches.iterdir())) == 2, "the tidying of the later one")
+    assert {path.name for path in data.iterdir()} == {"a", "b", "c", "trtllm"}

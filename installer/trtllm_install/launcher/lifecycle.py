@@ -102,7 +102,8 @@ def _tidy(spec: LaunchSpec) -> None:
     """Give back what the load needed and the service does not."""
     if spec.unified_memory and spec.weights:
         pagecache.evict(spec.weights)
-    if spec.cache_dir:
+    # Elsewhere than where the installer puts it, its siblings may be anybody's.
+    if spec.cache_dir and spec.cache_dir.rpartition("/")[0] == f"{spec.state_dir}/cache":
         caches.prune(spec.cache_dir)
 
 
