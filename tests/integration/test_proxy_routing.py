@@ -182,3 +182,10 @@ def test_access_log_has_a_json_line_for_each_request(rig: Rig) -> None:
     assert line["model"] == 'Q"wen-qwen'
     assert line["status"] == 200
     assert line["request"] == "POST /v1/completions HTTP/1.1"
+
+
+def test_multipart_form_is_told_that_no_path_takes_one(rig: Rig) -> None:
+    form = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nqwen\r\n--x--\r\n'
+    headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    reply = rig.ask("POST", "/v1/completions", form, headers)
+    assert (reply.status, reply.error["code"]) == (415, "unsupported_media_type")

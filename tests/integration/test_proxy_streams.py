@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.nginx_rig import Backend, Handler, Rig, ask, connect, eventually, running
+from fakes.nginx_rig import QWEN, Backend, Handler, Rig, ask, connect, eventually, running
 
 
 @pytest.fixture(scope="module", name="rig")
@@ -246,3 +246,54 @@ def test_small_requests_are_answered_while_a_large_body_is_read(rig: Rig) -> Non
     thread.join()
     assert done.is_set()
     assert slowest < 1
+
+
+def test_pause_within_an_answer_has_a_limit_of_its_own() -> None:
+    released = threading.Event()
+
+    def answer(request: Handler) -> None:
+        released.wait(2.5)  # longer than the limit, and nothing has begun yet
+        request.start_stream()
+        for _ in range(4):
+            request.send_chunk(b"data: 1\n\n")
+            released.wait(0.5)
+        if request.path == "/v1/completions":
+            released.wait(30)
+        request.send_chunk(b"")
+
+    with running("qwen", between_chunks_s=2) as rig:
+        rig.backends["qwen"].answer = answer
+        assert rig.chat("qwen", stream=True).body.count(b"data") == 4
+        assert rig.status("qwen")["last_error"] is None
+        connection = connect(rig.port, timeout=20)
+        connection.request("POST", "/v1/completions", b'{"model":"qwen","stream":true}')
+        response = connection.getresponse()
+        with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+            response.read()
+        released.set()
+        connection.close()
+        eventually("counted out", lambda: rig.status("qwen")["in_flight"] == 0)
+        error = rig.status("qwen")["last_error"]
+        assert error["code"] == "stream_cut"
+        assert error["request_id"] == response.headers["X-Request-Id"]
+        text = rig.ask("GET", "/metrics").body.decode()
+        assert 'backend_errors_total{backend="qwen",code="stream_cut"} 1' in text
+        assert f'client_aborts_total{{model="{QWEN}"}} 0' in text
+
+
+def test_client_that_closes_its_sending_half_ends_its_request(rig: Rig, qwen: Backend) -> None:
+    arrived, left = threading.Event(), threading.Event()
+
+    def answer(request: Handler) -> None:
+        arrived.set()
+        if request.connection.recv(1) == b"":
+            left.set()
+
+    qwen.answer = answer
+    connection = connect(rig.port)
+    connection.request("POST", "/v1/chat/completions", b'{"model":"qwen"}')
+    assert arrived.wait(5)
+    connection.sock.shutdown(socket.SHUT_WR)
+    assert left.wait(5)
+    connection.close()
+    eventually("the request is counted out", lambda: rig.status("qwen")["in_flight"] == 0)

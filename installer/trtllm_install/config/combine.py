@@ -42,6 +42,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             host=listen,
             port=site.port or profile.proxy.port,
             first_byte_s=site.proxy.first_byte_s or profile.proxy.first_byte_s,
+            between_chunks_s=site.proxy.between_chunks_s or profile.proxy.between_chunks_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
             page=site.proxy.page,
             access_log=site.proxy.access_log,

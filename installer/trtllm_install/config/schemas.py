@@ -77,6 +77,9 @@ class ProxyShape(_Strict):
 
     port: Port = 8000
     first_byte_s: Positive = Field(default=1800, description="longest silence of an engine, s")
+    between_chunks_s: Positive | None = Field(
+        default=None, description="longest silence within an answer, s; default: first_byte_s"
+    )
     body_limit_mib: Positive = Field(default=64, description="largest request body, MiB")
     limits: LimitsShape = LimitsShape()
 
@@ -132,6 +135,7 @@ class SiteProxyShape(_Strict):
     """What this host changes in the proxy."""
 
     first_byte_s: Positive | None = None
+    between_chunks_s: Positive | None = None
     body_limit_mib: Positive | None = None
     access_log: bool = Field(default=False, description="write a line for each request")
     engine_metrics: bool = Field(

@@ -79,6 +79,7 @@ class Proxy:
     host: str
     port: int
     first_byte_s: int = 1800  # longest silence of an engine that is still working
+    between_chunks_s: int | None = None  # the same within an answer; None = first_byte_s
     body_limit_mib: int = 64
     page: bool = True  # the web page at /
     access_log: bool = False  # a line of JSON for each request

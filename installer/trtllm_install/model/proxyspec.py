@@ -29,6 +29,7 @@ class ProxySpec:
     body_limit_mib: int
     queue: int = 64  # requests that may wait for each model whose servers have limits
     wait_s: int = 60  # how long one waits
+    between_chunks_s: int | None = None  # longest pause within an answer; None = first_byte_s
     engine_metrics: bool = False  # pass on what the engines say at /prometheus/metrics
     binary: Literal["openresty", "nginx"]
     modules: tuple[str, ...]  # absolute paths for load_module; none for OpenResty

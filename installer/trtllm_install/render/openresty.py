@@ -74,6 +74,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         admin_socket=_lua(spec.admin_socket),
         keys_file=_lua(spec.keys_file),
         engine_metrics="true" if spec.engine_metrics else "false",
+        between_chunks_s=spec.between_chunks_s,
         queue=spec.queue,
         wait_s=spec.wait_s,
         backends=[

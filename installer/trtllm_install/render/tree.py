@@ -111,6 +111,7 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         )
         + tuple(_elsewhere(proxy)),
         first_byte_s=proxy.first_byte_s,
+        between_chunks_s=proxy.between_chunks_s,
         body_limit_mib=proxy.body_limit_mib,
         queue=proxy.limits.queue,
         wait_s=proxy.limits.wait_s,

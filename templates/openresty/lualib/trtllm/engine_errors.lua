@@ -8,6 +8,7 @@
 local cjson = require "cjson"
 local metrics = require "trtllm.metrics"
 local reply = require "trtllm.reply"
+local silence = require "trtllm.silence"
 local sightings = require "trtllm.sightings"
 
 local MAX_ERROR = 64 * 1024 -- an error longer than this is cut, not kept in memory
@@ -83,6 +84,9 @@ local function filter_body()
         if chunk ~= "" then
             sightings.note_bytes(name)
             metrics.note_chunk(chunk)
+            if silence.is_on then
+                silence.note_chunk(name)
+            end
         elseif not ngx.arg[2] then
             note_flush(name)
         end

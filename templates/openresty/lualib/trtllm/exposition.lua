@@ -27,6 +27,7 @@ local HELP = {
     trtllm_proxy_in_flight = "Requests at the backend now.",
     trtllm_proxy_in_flight_limit = "Requests that the backend may have at once.",
     trtllm_proxy_waiting = "Requests that wait for a place.",
+    trtllm_proxy_shared_free_bytes = "Whole pages that are free in the workers' shared memory.",
     trtllm_proxy_info = "The generation of the configuration that answers.",
 }
 
@@ -72,6 +73,10 @@ local function add_backends(lines)
     for _, model in ipairs(router.models) do
         add(lines, 'trtllm_proxy_waiting{model="' .. escape(model.id) .. '"}',
             limits.waiting(model))
+    end
+    for _, name in ipairs { "trtllm", "trtllm_metrics" } do
+        add(lines, 'trtllm_proxy_shared_free_bytes{dict="' .. name .. '"}',
+            ngx.shared[name]:free_space())
     end
     add(lines, 'trtllm_proxy_info{generation="' .. router.generation .. '"}', 1)
 end

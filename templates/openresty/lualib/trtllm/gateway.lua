@@ -9,6 +9,7 @@ local replicas = require "trtllm.replicas"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
+local silence = require "trtllm.silence"
 local sightings = require "trtllm.sightings"
 
 local MODEL_IN_LOG = 128
@@ -87,7 +88,7 @@ local function count_out()
         local backend = router.by_name[name]
         shared.leave(name)
         limits.freed(backend)
-        metrics.record(backend.of.id)
+        metrics.record(backend.of.id, silence.is_on and silence.forget())
     elseif ngx.req.get_method() == "POST" then
         limits.forget()
         local model = router.find(var.trtllm_model or "")

@@ -101,8 +101,9 @@ local function tokens_of(ctx)
     return told(ctx.tail) or told(ctx.before) or ctx.events and math.max(0, ctx.events - 1) or 0
 end
 
--- log phase of a request to a model. `model` is its id, empty for one that has none.
-local function record(model)
+-- log phase of a request to a model. `model` is its id, empty for one that has none;
+-- `was_cut` tells that the backend and not the client has left.
+local function record(model, was_cut)
     local var, status, ctx = ngx.var, ngx.status, ngx.ctx
     local now, started = ngx.now(), ngx.req.start_time()
     local mine = of_models[model]
@@ -110,7 +111,7 @@ local function record(model)
         mine = new_model(model)
         of_models[model] = mine
     end
-    local left = status == 499 or var.request_completion == ""
+    local left = not was_cut and (status == 499 or var.request_completion == "")
     count_answer(mine, left and 499 or status, var.trtllm_key or "")
     mine.requests = mine.requests + 1
     mine.received = mine.received + (tonumber(var.request_length) or 0)

@@ -18,7 +18,16 @@ local BODIES = {
                    "internal_error" },
 }
 
+local function is_form()
+    local kind = ngx.var.content_type
+    return kind and kind:lower():find("^multipart/") ~= nil
+end
+
 local function about_body(verdict)
+    if (verdict == "invalid" or verdict == "not_object") and is_form() then
+        return { status = 415, code = "unsupported_media_type",
+                 message = "this path takes JSON; no path of the engine takes multipart forms" }
+    end
     local entry = BODIES[verdict]
     return { status = entry[1], message = entry[2], code = entry[3], param = entry[4] }
 end

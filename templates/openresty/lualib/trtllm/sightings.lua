@@ -44,9 +44,11 @@ local function refused_at(name)
 end
 
 -- The backend has failed a request. Codes are public: docs/reference/proxy.md.
-local function note_error(name, code)
+-- `id` is the request's; left out, it is the current one.
+local function note_error(name, code, id)
     metrics.count_error(name, code)
-    dict:set("error:" .. name, ngx.now() .. " " .. code .. " " .. ngx.var.trtllm_request_id)
+    dict:set("error:" .. name,
+        ngx.now() .. " " .. code .. " " .. (id or ngx.var.trtllm_request_id))
 end
 
 -- Returns unix seconds of the last bytes, and the last error as a table with `at`,

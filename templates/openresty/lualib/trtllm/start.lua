@@ -21,6 +21,7 @@ local function worker()
     require "trtllm.body".keep_memory()
     require "trtllm.shared".join()
     require "trtllm.metrics".start()
+    require "trtllm.silence".start()
     require "trtllm.watch".start()
 end
 
