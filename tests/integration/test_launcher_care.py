@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes.launcher_room import Launcher, Room, await_true, hurried
+from trtllm_install.model.liveness import DEFAULTS, Liveness
 
 
 @pytest.fixture
@@ -37,6 +38,27 @@ def test_a_hang_behind_a_healthy_health_is_found_when_idle(room: Room) -> None:
     assert "no answer" in evidence["reason"]
     assert any("fake_engine.py" in process["command"] for process in evidence["processes"])
     assert any("/health_generate" in line for line in evidence["lines"])
+
+
+def test_an_idle_hang_is_served_again_with_the_usual_thresholds(
+    room: Room, record_property: Callable[[str, object], None]
+) -> None:
+    canary_s = 2.0
+    room.write_spec("qwen", canary_idle_s=canary_s, liveness=Liveness())
+    qwen = room.start("qwen")
+    qwen.await_state("healthy")
+    qwen.fault(generate="hang")
+    began = clock()
+    assert qwen.await_exit(90) == 82
+    noticed_s = clock() - began
+    again = room.start("qwen")  # as a supervisor does, and the first delay is waited for
+    again.await_state("healthy")
+    served_s = clock() - began
+    record_property("idle hang: noticed, served again, s", (noticed_s, served_s))
+    assert noticed_s >= 3 * DEFAULTS["idle_window_s"]
+    slack_s = 15.0  # of a machine that has others to run
+    assert served_s <= canary_s + 35 + slack_s
+    assert again.stop() == 0
 
 
 def test_a_killed_worker_is_looked_into_at_once(room: Room) -> None:

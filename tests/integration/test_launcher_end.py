@@ -278,6 +278,18 @@ def test_a_death_while_loading_is_noticed_and_classified(
     assert room.processes() == []
 
 
+def test_a_load_without_a_worker_stops_although_its_log_goes_on(room: Room) -> None:
+    spawn = "mpi4py.MPI.Exception: MPI_ERR_SPAWN: could not spawn processes"
+    options = ("--say", spawn, "--log-every", "0.05", "--load-s", "120")
+    room.write_spec("qwen", *options, no_progress_s=0.5)
+    qwen = room.start("qwen")
+    assert qwen.await_exit() == 78
+    assert qwen.state["state"] == "failed"
+    assert "MPI cannot start the worker process" in qwen.state["exit"]["reason"]
+    assert "mpirun --version" in qwen.state["status"]
+    assert room.processes() == []
+
+
 def test_a_failure_says_what_to_do_next(room: Room) -> None:
     room.write_spec("qwen", "--say", "Error: No such option: --foo", "--exit-after", "0")
     qwen = room.start("qwen")

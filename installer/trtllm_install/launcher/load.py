@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+from collections.abc import Iterable
 from time import monotonic, time
 
 from trtllm_install.launcher import admission, caches, child, tree
@@ -26,6 +27,12 @@ _OK = 200
 _INHERITED = ("CREDENTIALS_DIRECTORY",)
 _NEVER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _STDOUT = 1
+_HOPELESS = (
+    "mpi_err_spawn",
+    "mpi.exception: mpi_err_unknown",
+    "unable to start a daemon on the local node",
+    "all nodes which are allocated for this job are already filled",
+)
 _WORDS_OF = {
     phases.START: "loading",
     phases.COMPILE: "compiling kernels",
@@ -175,6 +182,8 @@ class Load:
             "bytes_read": progress.bytes_read,
             "disk_bytes": progress.disk_bytes,
         }
+        if station.output and is_hopeless(station.output.tail()):
+            progress.frozen = True  # it repeats itself for ever, and that is no progress
         if phase != phases.START and station.preread:
             station.preread.end()
         if progress.is_cold:
@@ -208,6 +217,14 @@ class Load:
         if phase == phases.WARM_UP and told.graphs_of:
             return f"warming up, CUDA graph {told.graphs} of {told.graphs_of}, {left}"
         return f"{_WORDS_OF[phase]}, {left}{last}"
+
+
+def is_hopeless(lines: Iterable[str]) -> bool:
+    """Tell whether a load has said that it has no worker, which it never gets.
+
+    trtllm-serve goes on then, and so does its log (NVIDIA/TensorRT-LLM#5495).
+    """
+    return any(words in line.lower() for line in lines for words in _HOPELESS)
 
 
 def count_oom_kills() -> int:

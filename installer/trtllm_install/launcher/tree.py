@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-UNKILLABLE = "D"
 _DEAD = ("Z", "X", "x")
 
 
