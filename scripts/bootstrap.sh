@@ -10,6 +10,7 @@ set -eu
 PREFIX=/opt/trtllm
 TOOL=$PREFIX/tool
 COMMAND_LINK=/usr/local/bin/trtllm-install
+SHARE=/usr/local/share
 RECEIPT=/var/lib/trtllm/receipt.json
 LOCK=/run/trtllm-bootstrap.lock
 
@@ -295,6 +296,38 @@ link_command() {
   ln -s "$TOOL/bin/trtllm-install" "$COMMAND_LINK"
 }
 
+# The manual page and the completions, where man and shells look for local ones.
+link_shared() {
+  for shipped in "$TOOL"/lib/python*/site-packages/trtllm_install/_data/configs/share; do
+    [ -d "$shipped" ] || continue
+    (cd "$shipped" && find . -type f) | while read -r file; do
+      place=$SHARE/${file#./}
+      if [ -e "$place" ] && ! is_shared_link "$place"; then continue; fi
+      mkdir -p "${place%/*}"
+      ln -sfn "$shipped/${file#./}" "$place"
+    done
+  done
+}
+
+is_shared_link() {
+  [ -L "$1" ] || return 1
+  case "$(readlink "$1")" in
+    "$TOOL"/*) return 0 ;;
+  esac
+  return 1
+}
+
+unlink_shared() {
+  for place in "$SHARE/man/man1/trtllm-install.1" \
+    "$SHARE/bash-completion/completions/trtllm-install" \
+    "$SHARE/zsh/site-functions/_trtllm-install" \
+    "$SHARE/fish/vendor_completions.d/trtllm-install.fish"; do
+    if is_shared_link "$place"; then rm -f "$place"; fi
+    rmdir "${place%/*}" 2>/dev/null || true
+  done
+  rmdir "$SHARE/bash-completion" "$SHARE/zsh" "$SHARE/fish" 2>/dev/null || true
+}
+
 make_tool() {
   name=tool-$(tool_key)
   if [ ! -e "$PREFIX/$name/.complete" ] || [ ! -x "$PREFIX/$name/bin/python" ]; then
@@ -302,6 +335,7 @@ make_tool() {
   fi
   switch_tool "$name"
   link_command
+  link_shared
   drop_old_tools "$name"
 }
 
@@ -342,6 +376,7 @@ remove_tool() {
       'run: trtllm-install uninstall'
   fi
   if is_our_link; then rm -f "$COMMAND_LINK"; fi
+  unlink_shared
   if [ -L "$TOOL" ]; then rm -f "$TOOL"; fi
   rm -rf "$PREFIX"/tool-*
   rmdir "$PREFIX" 2>/dev/null || true

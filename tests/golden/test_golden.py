@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from golden.rendered import GOLDEN, REPOSITORY, VARIANTS, golden_files, schema_files, write
+from golden.share import SHARE, share_files
 from trtllm_install import resources
 
 HINT = "\n\nhint: scripts/golden-update.sh, then read the difference"
@@ -39,6 +40,12 @@ def test_the_rendered_tree_is_the_golden_one(supervisor: str) -> None:
 def test_shipped_schemas_are_those_of_the_code() -> None:
     for path, content in schema_files().items():
         old = (REPOSITORY / path).read_bytes()
+        assert old == content, shown(path, old, content) + HINT
+
+
+def test_the_manual_and_the_completions_are_those_of_the_parser() -> None:
+    for path, content in share_files().items():
+        old = (SHARE / path).read_bytes()
         assert old == content, shown(path, old, content) + HINT
 
 

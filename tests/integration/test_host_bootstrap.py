@@ -167,4 +167,6 @@ def test_remove_takes_the_tool_and_nothing_else(host: roots.BootedRoot) -> None:
     assert ended.returncode == 0, ended.stderr
     gone = {line.partition(":")[0] for line in differences(before, manifest_of(host.tree))}
     assert "opt/trtllm" in gone
-    assert all(path == LINK or path.startswith("opt/trtllm") for path in gone)
+    assert "usr/local/share/man/man1/trtllm-install.1" in gone
+    ours = ("opt/trtllm", "usr/local/share/")
+    assert all(path == LINK or path.startswith(ours) for path in gone)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NoReturn
 
+from trtllm_install.cli.examples import examples_text
 from trtllm_install.cli.verb_options import add_options
 
 VERBS = {
@@ -102,7 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     shown = {name: text for name, text in VERBS.items() if text is not argparse.SUPPRESS}
     for name, text in VERBS.items():
         if name in shown:
-            verb = verbs.add_parser(name, allow_abbrev=False, help=text, description=text)
+            verb = verbs.add_parser(
+                name,
+                allow_abbrev=False,
+                help=text,
+                description=text,
+                epilog=examples_text(name),
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
         else:  # argparse lists a parser only when it has a help text
             verb = verbs.add_parser(name, allow_abbrev=False)
         add_options(name, verb)

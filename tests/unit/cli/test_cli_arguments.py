@@ -1,10 +1,12 @@
 """The grammar of the command line."""
 
+import argparse
 import re
 
 import pytest
 
 from trtllm_install.cli.arguments import VERBS, UsageError, parse_arguments
+from trtllm_install.cli.examples import EXAMPLES
 
 NEED_A_WORD = (
     {"from-compose", "render", "logs", "engine add", "engine use", "engine remove"}
@@ -28,6 +30,17 @@ def test_every_verb_stands_alone(verb: str) -> None:
 def test_the_version_needs_no_verb() -> None:
     arguments = parse_arguments(["--version"])
     assert (arguments.version, arguments.verb) == (True, None)
+
+
+def test_every_verb_has_an_example_that_it_understands() -> None:
+    for verb, text in VERBS.items():
+        if text is not argparse.SUPPRESS:
+            assert EXAMPLES.get(verb), verb
+    for verb, lines in EXAMPLES.items():
+        for line in lines if verb in VERBS else ():
+            words = line.removeprefix("sudo ").split()
+            assert words[0] == "trtllm-install"
+            assert parse_arguments(words[1:]).verb == verb
 
 
 def test_help_lists_every_verb_but_the_one_that_is_for_a_unit(
