@@ -330,6 +330,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "Fields of an instance in the site file": schemas.SiteInstanceShape,
     "Fields of the proxy in the site file": schemas.SiteProxyShape,
     "Fields of the limits": schemas.LimitsShape,
+    "Fields of `tls` in the site file": schemas.TlsShape,
     "Fields of a peer in the site file": schemas.PeerShape,
 }
 

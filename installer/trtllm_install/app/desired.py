@@ -52,6 +52,7 @@ def _surroundings(wanted: Wanted, facts: Facts) -> Surroundings:
     return Surroundings(
         proxy_binary=proxy.path if proxy else "nginx",
         proxy_kind=proxy.kind if proxy else "nginx",
+        proxy_version=proxy.version if proxy else "",
         proxy_modules=proxy.modules if proxy else (),
         lua_path=proxy.lua_path if proxy else "",
         lua_cpath=proxy.lua_cpath if proxy else "",

@@ -9,9 +9,17 @@ from trtllm_install.config.schemas import (
     ProfileShape,
     SiteInstanceShape,
     SiteShape,
+    TlsShape,
 )
 from trtllm_install.model.errors import ConfigError
-from trtllm_install.model.installation import Installation, Instance, Limits, Proxy, Route
+from trtllm_install.model.installation import (
+    Installation,
+    Instance,
+    Limits,
+    Proxy,
+    Route,
+    Tls,
+)
 
 LOOPBACK = "127.0.0.1"
 
@@ -45,6 +53,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             between_chunks_s=site.proxy.between_chunks_s or profile.proxy.between_chunks_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
             page=site.proxy.page,
+            tls=_tls(site.proxy.tls, listen),
             access_log=site.proxy.access_log,
             engine_metrics=site.proxy.engine_metrics,
             limits=_limits(profile.proxy.limits, site.proxy.limits),
@@ -62,6 +71,17 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
         supervisor=choices.supervisor,
         simulate=choices.simulate,
     )
+
+
+def _tls(shape: TlsShape | None, listen: str) -> Tls | None:
+    if shape is None:
+        return None
+    if listen in {LOOPBACK, "::1", "localhost"}:
+        raise ConfigError(
+            f"cannot use proxy.tls: the proxy listens on {listen}, where it speaks plain HTTP",
+            hint="set listen to an address of this host in the site file, or remove proxy.tls",
+        )
+    return Tls(certificate=shape.certificate, key=shape.key)
 
 
 def _instance(

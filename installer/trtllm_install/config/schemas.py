@@ -10,6 +10,7 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]*$")]
 _GPU = r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$"
 # YAML reads 0 as a number, and that is how people write it: editors must not mind.
 Gpu = Annotated[
@@ -131,6 +132,13 @@ class SiteInstanceShape(_Strict):
         return overrides
 
 
+class TlsShape(_Strict):
+    """The certificate that the proxy shows beyond this host."""
+
+    certificate: AbsolutePath = Field(description="PEM file, the chain behind the certificate")
+    key: AbsolutePath = Field(description="PEM file, readable by user trtllm and not by others")
+
+
 class SiteProxyShape(_Strict):
     """What this host changes in the proxy."""
 
@@ -144,6 +152,7 @@ class SiteProxyShape(_Strict):
     )
     limits: LimitsShape = LimitsShape()
     page: bool = Field(default=True, description="serve the web page at /")
+    tls: TlsShape | None = Field(default=None, description="HTTPS beyond loopback")
 
 
 class PeerShape(_Strict):

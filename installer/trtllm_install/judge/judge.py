@@ -31,6 +31,7 @@ from trtllm_install.judge.programs import (
 from trtllm_install.judge.removed import check_removed
 from trtllm_install.judge.routes import check_ambiguity, check_peers
 from trtllm_install.judge.smoke import check_smoke
+from trtllm_install.judge.tls import check_tls
 from trtllm_install.judge.toolchain import check_builder, check_compilers, check_system
 from trtllm_install.judge.weights import check_weights
 from trtllm_install.model.advisories import Advisory
@@ -130,6 +131,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_weights,
     check_ports,
     check_exposure,
+    check_tls,
     check_proxy,
     check_peers,
     check_ambiguity,

@@ -73,6 +73,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Files that the proxy's user can read; a renewal replaces them in place."""
+
+    certificate: str  # PEM, with the chain behind it
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """The one port in front of several instances."""
 
@@ -82,10 +90,18 @@ class Proxy:
     between_chunks_s: int | None = None  # the same within an answer; None = first_byte_s
     body_limit_mib: int = 64
     page: bool = True  # the web page at /
+    tls: Tls | None = None  # beyond loopback; this host itself always speaks plain HTTP
     access_log: bool = False  # a line of JSON for each request
     engine_metrics: bool = False  # pass on what the engines say at /prometheus/metrics
     limits: Limits = Limits()
     peers: tuple[Peer, ...] = ()
+
+    @property
+    def local_host(self) -> str:
+        """Address at which this host reaches it without TLS."""
+        if self.tls is None:
+            return self.host
+        return "::1" if ":" in self.host else "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,5 +132,6 @@ class Installation:
     @property
     def endpoint(self) -> tuple[str, int]:
         """Address and port that clients use."""
-        front = self.proxy or self.instances[0]
-        return front.host, front.port
+        if self.proxy:
+            return self.proxy.local_host, self.proxy.port
+        return self.instances[0].host, self.instances[0].port

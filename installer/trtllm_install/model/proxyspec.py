@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from trtllm_install.model.installation import Tls
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
@@ -43,4 +45,6 @@ class ProxySpec:
     admin_socket: str
     keys_file: str  # SHA-256 of the clients' keys; where it is absent nobody needs one
     workers: int
+    tls: Tls | None = None
+    http2: Literal["listen", "directive", ""] = ""  # how this nginx is told, if it can
     page: bool = True  # serve the web page at /

@@ -21,6 +21,7 @@ from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
 from trtllm_install.probes.system import probe_system
+from trtllm_install.probes.tls import probe_tls
 from trtllm_install.probes.weights import probe_weights
 
 Fact = TypeVar("Fact")
@@ -53,6 +54,8 @@ def observe(
     if installation.proxy:
         wanted.append(("proxy", installation.proxy.host, installation.proxy.port))
 
+    tls = installation.proxy.tls if installation.proxy else None
+
     def seen(part: str, probe: Callable[[], Fact]) -> Fact | Unknown:
         return probe() if part in parts else NOT_ASKED
 
@@ -73,6 +76,7 @@ def observe(
         host=probe_host(host, engine_path) if "host" in parts else None,
         platform=None if simulate or "platform" not in parts else probe_platform(host),
         keys=probe_keys(host),
+        tls=probe_tls(host, tls) if tls else None,
         peers=probe_peers(host, installation.proxy.peers)
         if installation.proxy and "peers" in parts
         else (),

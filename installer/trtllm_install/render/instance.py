@@ -141,7 +141,7 @@ def proxy_spec(installation: Installation, proxy: Proxy, binary: str) -> LaunchS
             *("-c", f"{layout.PROXY}/nginx.conf", "-g", "daemon off;"),
         ),
         environment={"HOME": home, "LANG": "C.UTF-8", "PATH": _SYSTEM_PATH},
-        host=proxy.host,
+        host=proxy.local_host,
         port=proxy.port,
         after=tuple(instance.name for instance in installation.instances),
         health_path="/livez",

@@ -5,7 +5,7 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from trtllm_install import resources
 from trtllm_install.model.errors import ConfigError
@@ -21,6 +21,7 @@ _PAGE: Final = (
     ("/page.css", "page.css", "text/css"),
     ("/page.js", "page.js", "text/javascript"),
 )
+_HTTP2_ON: Final = (1, 25, 1)  # the directive came, and the parameter of listen began to warn
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"[^\s\"'\\;{}$*]*")
 _GENERATION: Final = re.compile(r'generation = "[0-9a-f]*"')
@@ -44,6 +45,7 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
         "has_replicas": len(alone) < len(models),
         "limited": any(u.limit for u in spec.upstreams),
         "listen": _listen(spec),
+        "loopback": f"[::1]:{spec.port}" if ":" in spec.host else f"127.0.0.1:{spec.port}",
         "page_files": _PAGE,
     }
     files = {"nginx.conf": render_template("openresty/nginx.conf.j2", **values)}
@@ -56,6 +58,14 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
     files["routes.lua"] = _render_routes(spec, generation="")
     files["routes.lua"] = _render_routes(spec, generation=generation(files))
     return files
+
+
+def http2_of(version: str) -> Literal["listen", "directive", ""]:
+    """Return how an nginx (or OpenResty) of this version is told to speak HTTP/2."""
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if numbers is None:
+        return ""
+    return "directive" if tuple(map(int, numbers.groups())) >= _HTTP2_ON else "listen"
 
 
 def generation(files: Mapping[str, str]) -> str:
@@ -73,6 +83,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         generation=_lua(generation),
         admin_socket=_lua(spec.admin_socket),
         keys_file=_lua(spec.keys_file),
+        tls_files=[_lua(spec.tls.certificate), _lua(spec.tls.key)] if spec.tls else [],
         engine_metrics="true" if spec.engine_metrics else "false",
         between_chunks_s=spec.between_chunks_s,
         queue=spec.queue,
@@ -190,6 +201,7 @@ def _check(spec: "ProxySpec") -> None:
         *spec.modules,
         *(spec.conf_dir, spec.run_dir, spec.temp_dir, spec.admin_socket),
         *(spec.error_log, spec.access_log),
+        *((spec.tls.certificate, spec.tls.key) if spec.tls else ()),
     ):
         if not _PATH.fullmatch(path):
             raise ConfigError(

@@ -9,7 +9,7 @@ from trtllm_install.model.desired import Account, Desired, Directory, File, Link
 from trtllm_install.model.installation import Installation, Proxy
 from trtllm_install.model.proxyspec import ProxySpec, Upstream
 from trtllm_install.render.instance import Footprint, engine_spec, proxy_spec
-from trtllm_install.render.openresty import generation, render_proxy
+from trtllm_install.render.openresty import generation, http2_of, render_proxy
 from trtllm_install.render.units import render_logrotate, render_supervisord, render_units
 
 
@@ -19,6 +19,7 @@ class Surroundings:
 
     proxy_binary: str = ""
     proxy_kind: str = "nginx"  # or "openresty"
+    proxy_version: str = ""
     proxy_modules: tuple[str, ...] = ()
     lua_path: str = ""
     lua_cpath: str = ""
@@ -116,6 +117,8 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         queue=proxy.limits.queue,
         wait_s=proxy.limits.wait_s,
         page=proxy.page,
+        tls=proxy.tls,
+        http2=http2_of(surroundings.proxy_version),
         binary="openresty" if surroundings.proxy_kind == "openresty" else "nginx",
         modules=surroundings.proxy_modules,
         lua_path=surroundings.lua_path,

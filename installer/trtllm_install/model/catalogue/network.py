@@ -20,6 +20,38 @@ KINDS: Final[dict[str, Kind]] = {
         "listen on {}",
         "The address is not one of this host's, or the port needs a privilege.",
     ),
+    "tls-file-unreadable": error(
+        "Certificate or key cannot be read",
+        "serve TLS with {}",
+        "nginx runs as user trtllm and reads both files when it starts and when they change.",
+    ),
+    "tls-key-exposed": error(
+        "Key can be read by everybody",
+        "trust {}",
+        "Who has the key can pretend to be this host.",
+    ),
+    "tls-certificate-damaged": error(
+        "Not a certificate",
+        "serve TLS with {}",
+        "nginx does not start with it.",
+        depends_on=("tls-file-unreadable",),
+    ),
+    "tls-key-mismatched": error(
+        "Key of another certificate",
+        "serve TLS with {}",
+        "nginx does not start with it.",
+        depends_on=("tls-certificate-damaged",),
+    ),
+    "tls-certificate-expired": error(
+        "Certificate has ended",
+        "serve TLS with {}",
+        "Clients refuse it.",
+    ),
+    "tls-certificate-expiring": warning(
+        "Certificate ends soon",
+        "{} ends within two weeks",
+        "Clients refuse it once it has ended.",
+    ),
     "listen-without-keys": error(
         "Listens beyond this host without keys",
         "open {} to the network",

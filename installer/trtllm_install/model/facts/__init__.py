@@ -19,6 +19,7 @@ from trtllm_install.model.facts.peers import PeerFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
 from trtllm_install.model.facts.system import SystemFacts
+from trtllm_install.model.facts.tls import TlsFacts
 from trtllm_install.model.facts.unknown import NOT_ASKED, Unknown
 from trtllm_install.model.facts.weights import (
     Blocked,
@@ -53,6 +54,7 @@ __all__ = [
     "SmokeFacts",
     "SupervisorFacts",
     "SystemFacts",
+    "TlsFacts",
     "Unknown",
     "WeightsFacts",
 ]
@@ -75,5 +77,6 @@ class Facts:
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
     image: ImageFacts | None = None  # None = a machine that runs
     peers: tuple[PeerFacts, ...] = ()
+    tls: TlsFacts | None = None  # None = no TLS is wanted
     keys: bool = False  # clients of the proxy are asked for a key
     removed: tuple[str, ...] = ()  # configuration of ours that is gone and stays so

@@ -6,6 +6,7 @@
 
 local cjson = require "cjson"
 local engine_metrics = require "trtllm.engine_metrics"
+local certificate = require "trtllm.certificate"
 local judge = require "trtllm.judge"
 local probes = require "trtllm.probe"
 local router = require "trtllm.router"
@@ -87,6 +88,7 @@ local function tick(premature)
     elseif shared.lead(LEASE_S) then
         ngx.update_time()
         shared.drop_dead_workers()
+        certificate.notice(ngx.now())
         shared.settle_loads()
         engine_metrics.look(ngx.now())
         for _, backend in ipairs(router.backends) do
