@@ -141,6 +141,7 @@ def system_values(facts: Facts) -> dict[str, object]:
         "kernel": kernel.release if kernel else None,
         "machine": kernel.machine if kernel else None,
         "glibc": (host.glibc or None) if host and isinstance(host.glibc, str) else None,
+        "distribution": _distribution(host.os_release) if host else None,
         "dgx": (host.dgx or None) if host else None,
         "memory_total": known.memory_total if known else None,
         "memory_available": known.memory_available if known else None,
@@ -152,6 +153,11 @@ def system_values(facts: Facts) -> dict[str, object]:
         "open_mpi": (known.open_mpi or None) if known else None,
         "proxy": f"{proxy.kind} {proxy.package or proxy.version}" if proxy else None,
     }
+
+
+def _distribution(os_release: str) -> str | None:
+    fields = dict(line.partition("=")[::2] for line in os_release.splitlines())
+    return fields.get("PRETTY_NAME", "").strip('"') or None
 
 
 def _disk_value(disk: FileSystem | Unknown | None) -> dict[str, object] | None:

@@ -150,8 +150,8 @@ def _proxy(binary: object, advisories: Sequence[Advisory]) -> Iterator[Finding]:
         finding = found(
             "proxy-patches-unknown",
             subject,
-            what=f"package {binary.package}; distributions mend without a new version, so it "
-            f"cannot be told by that whether these are mended: {ids}",
+            what=f"package {binary.package}; distributions mend without a new version, so the "
+            f"version does not tell whether these are mended: {ids}",
             remedy="sudo apt-get update && sudo apt-get install --only-upgrade nginx "
             "libnginx-mod-http-lua, and apt-get changelog nginx",
         )

@@ -33,7 +33,7 @@ from trtllm_install.judge.routes import check_ambiguity, check_peers
 from trtllm_install.judge.smoke import check_smoke
 from trtllm_install.judge.tls import check_tls
 from trtllm_install.judge.toolchain import check_builder, check_compilers, check_system
-from trtllm_install.judge.weights import check_weights
+from trtllm_install.judge.weights import check_remote_code, check_weights
 from trtllm_install.model.advisories import Advisory
 from trtllm_install.model.catalogue import CATALOGUE
 from trtllm_install.model.engine import Recipe
@@ -74,6 +74,7 @@ def judge(
         seen += check_memory_plan(memory)
     if known:
         seen += check_advisories(facts, installation, known.advisories, known.keys)
+        seen += check_remote_code(facts, installation, known.keys)
         seen += check_builder(facts, installation, known.recipe)
     seen += check_host(facts, installation, known.recipe if known else None)
     return _muted(sorted(seen, key=lambda f: rank[f.code]))

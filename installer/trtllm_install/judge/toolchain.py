@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from trtllm_install.judge.engines import python_commands
 from trtllm_install.model import layout
 from trtllm_install.model.engine import Recipe
 from trtllm_install.model.facts import EngineFacts, Facts, SystemFacts, Unknown
@@ -76,8 +77,7 @@ def check_builder(
             recipe.version,
             what=f"no Python {wanted} with its venv module is here",
             expected=f"Python {wanted}",
-            remedy=f"sudo apt-get install python{recipe.pythons[0]}-venv, or name one with "
-            f"sudo trtllm-install engine add {recipe.version} --python FILE",
+            remedy=python_commands(facts.host.os_release if facts.host else "", recipe.pythons[0]),
         )
 
 

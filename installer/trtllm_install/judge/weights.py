@@ -1,7 +1,7 @@
 """Judges the checkpoints."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from trtllm_install.model import layout
@@ -20,7 +20,7 @@ _CODES: Final[dict[FileFault, str]] = {
     "differs": "weights-index-differs",
     "total": "weights-total-differs",
 }
-_CODE: Final = "--trust_remote_code"
+_CODE: Final = "trust_remote_code"
 # ProtectHome=tmpfs makes these folders anew in the unit, so their modes do not matter there.
 _HOMES: Final = ("/home", "/root", "/run/user")
 
@@ -48,11 +48,24 @@ def check_weights(facts: Facts, installation: Installation) -> Iterator[Finding]
                 expected=problem.expected,
                 remedy=again,
             )
-        if weights.remote_code and _CODE in instance.arguments:
-            yield _code(instance, weights)
         blocked = [b for b in weights.blocked if _matters(b, installation)]
         if blocked:
             yield _unreadable(instance, blocked)
+
+
+def check_remote_code(
+    facts: Facts, installation: Installation, keys: Mapping[str, Mapping[str, object]]
+) -> Iterator[Finding]:
+    """List the code of checkpoints that runs, where an argument or the YAML lets it.
+
+    ``keys`` are, by instance, the engine's arguments with its YAML over them.
+    """
+    observed = dict(facts.weights)
+    for instance in installation.instances:
+        weights = observed.get(instance.name)
+        allowed = keys.get(instance.name, {}).get(_CODE)
+        if isinstance(weights, WeightsFacts) and weights.remote_code and allowed:
+            yield _code(instance, weights)
 
 
 def _is_simulated(installation: Installation, instance: Instance) -> bool:

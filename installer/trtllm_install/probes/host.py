@@ -15,6 +15,7 @@ from trtllm_install.probes.kernel import probe_glibc, probe_kernel, probe_locked
 from trtllm_install.probes.packages import halfway, read_dpkg
 
 DGX: Final = "/etc/dgx-release"
+OS_RELEASE: Final = "/etc/os-release"
 
 
 def probe_host(host: Host, engine_path: str | None = None) -> HostFacts:
@@ -32,6 +33,7 @@ def probe_host(host: Host, engine_path: str | None = None) -> HostFacts:
         sleeps=probe_sleep(host),
         compilers=probe_compilers(host, engine_path),
         dgx=_dgx(host),
+        os_release=_text(host, OS_RELEASE),
     )
 
 
@@ -53,9 +55,13 @@ def _halfway(host: Host) -> tuple[str, ...] | Unknown:
 
 def _dgx(host: Host) -> str:
     """Return DGX_NAME, which NVIDIA's own systems state; empty on any other."""
+    stated = re.search(r'^DGX_(?:PRETTY_)?NAME="?([^"\n]+)', _text(host, DGX), re.MULTILINE)
+    return stated[1].strip() if stated else ""
+
+
+def _text(host: Host, path: str) -> str:
+    """Return a file that only adds words to a finding, empty where it cannot be read."""
     try:
-        text = (host.read(DGX, limit=65536) or b"").decode(errors="replace")
+        return (host.read(path, limit=65536) or b"").decode(errors="replace")
     except HostError:
         return ""
-    stated = re.search(r'^DGX_(?:PRETTY_)?NAME="?([^"\n]+)', text, re.MULTILINE)
-    return stated[1].strip() if stated else ""

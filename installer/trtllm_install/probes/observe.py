@@ -2,12 +2,19 @@
 
 import posixpath
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.facts import NOT_ASKED, DriverProblem, Facts, GpuFacts, Unknown
+from trtllm_install.model.facts import (
+    NOT_ASKED,
+    DriverProblem,
+    Facts,
+    GpuFacts,
+    Unknown,
+    WeightsFacts,
+)
 from trtllm_install.model.installation import Installation
 from trtllm_install.model.scope import EVERY_PART
 from trtllm_install.probes.engine import probe_engine
@@ -62,10 +69,9 @@ def observe(
     return Facts(
         root=host.is_root(),
         gpu=seen("gpu", lambda: _gpus(host, installation, python)),
-        weights=tuple(
-            (i.name, seen("weights", partial(probe_weights, host, i)))
-            for i in installation.instances
-        ),
+        weights=tuple(_weights(host, installation))
+        if "weights" in parts
+        else tuple((i.name, NOT_ASKED) for i in installation.instances),
         ports=probe_ports(host, wanted)
         if "ports" in parts
         else tuple((name, NOT_ASKED) for name, _, _ in wanted),
@@ -81,6 +87,21 @@ def observe(
         if installation.proxy and "peers" in parts
         else (),
     )
+
+
+def _weights(
+    host: Host, installation: Installation
+) -> Iterator[tuple[str, WeightsFacts | Unknown]]:
+    """Read each folder once, however many instances share it."""
+    read: dict[str, WeightsFacts | Unknown] = {}
+    for instance in installation.instances:
+        if instance.weights not in read:
+            read[instance.weights] = probe_weights(host, instance)
+        seen = read[instance.weights]
+        yield (
+            instance.name,
+            replace(seen, instance=instance.name) if isinstance(seen, WeightsFacts) else seen,
+        )
 
 
 def _gpus(

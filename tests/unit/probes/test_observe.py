@@ -1,13 +1,14 @@
 """The whole host in one reading."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 from fakes.fake_checkpoint import add_checkpoint
 from fakes.fake_host import FakeHost
 from fakes.fake_systemd import debian
 from fakes.healthy import INSTALLATION
 from trtllm_install.judge.judge import judge
-from trtllm_install.model.facts import GpuFacts, Unknown
+from trtllm_install.model.facts import GpuFacts, Unknown, WeightsFacts
 from trtllm_install.model.findings import blocking
 from trtllm_install.probes.observe import observe
 
@@ -61,3 +62,23 @@ def test_good_host_passes_from_reading_to_verdict() -> None:
     host.add_program("/opt/trtllm/tool/bin/supervisord")
     facts = observe(host, SIMULATED, supervisord="/opt/trtllm/tool/bin/supervisord")
     assert blocking(judge(facts, SIMULATED)) == ()
+
+
+def test_folder_that_two_instances_share_is_read_once() -> None:
+    host = debian()
+    first, second = SIMULATED.instances
+    add_checkpoint(host, first.weights)
+    shared = replace(SIMULATED, instances=(first, replace(second, weights=first.weights)))
+    reads: list[str] = []
+    read = host.read
+
+    def counting(path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
+        reads.append(path)
+        return read(path, limit=limit, offset=offset)
+
+    host_read = patch.object(FakeHost, "read", lambda _, path, **more: counting(path, **more))
+    with host_read:
+        facts = observe(host, shared, supervisord="/none", parts=frozenset({"weights"}))
+    assert reads.count(f"{first.weights}/config.json") == 1
+    names = [seen.instance for _, seen in facts.weights if isinstance(seen, WeightsFacts)]
+    assert names == [first.name, second.name]

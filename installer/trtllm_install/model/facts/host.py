@@ -69,6 +69,7 @@ class HostFacts:
     sleeps: str | Unknown  # what may put the host to sleep; empty = nothing that was found
     compilers: Compilers | Unknown
     dgx: str = ""  # name in /etc/dgx-release
+    os_release: str = ""  # /etc/os-release, as it is
 
     def unread(self) -> Iterator[tuple[str, Unknown]]:
         """Yield what could not be read, as a subject and its reason."""
