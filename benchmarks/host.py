@@ -64,10 +64,10 @@ def measure_order(root: BootedRoot) -> None:
     """Predecessor ready -> the next unit in the journal, and -> the next engine's process."""
     units, processes = [], []
     for _ in range(STARTS):
-        since = root.check("date", "+%s").strip()
+        before = float(root.check("cat", "/proc/uptime").split()[0])
         for order in ("stop", "start"):
             root.check("systemctl", order, "trtllm.target", timeout=300)
-        moments = journal_moments(root, f"@{since}")
+        moments = await_moments(root, before)
         for first, after in ORDER:
             begun = moments[f"trtllm-{after}.service", STARTING]
             units.append(begun - moments[f"trtllm-{first}.service", STARTED])
@@ -76,11 +76,27 @@ def measure_order(root: BootedRoot) -> None:
     report("ready -> next service's process, launchers' records", processes, "ms", 1000)
 
 
-def journal_moments(root: BootedRoot, since: str) -> dict[tuple[str, str], float]:
-    """Return when systemd last began and finished to start each unit, seconds after boot."""
+def await_moments(root: BootedRoot, before: float) -> dict[tuple[str, str], float]:
+    """Return when systemd last began and finished to start each unit, seconds after boot.
+
+    The journal is written by a process of its own: what is older than ``before`` is waited for.
+    """
+    units = [f"trtllm-{name}.service" for name in ("qwen", "nemotron", "proxy")]
+    wanted = [(unit, message) for unit in units for message in (STARTING, STARTED)]
+    until = time.monotonic() + 30
+    while True:
+        found = journal_moments(root, units)
+        late = [key for key in wanted if found.get(key, 0.0) < before]
+        if not late:
+            return found
+        assert time.monotonic() < until, f"not in the journal since {before}: {late}, {found}"
+        time.sleep(0.5)
+
+
+def journal_moments(root: BootedRoot, units: list[str]) -> dict[tuple[str, str], float]:
+    """Return what the journal says now; of two starts the later one."""
     lines = root.check(
-        *("journalctl", "--output=json", "--quiet", "--since", since),
-        *(f"UNIT=trtllm-{name}.service" for name in ("qwen", "nemotron", "proxy")),
+        *("journalctl", "--output=json", "--quiet"), *(f"UNIT={unit}" for unit in units)
     ).splitlines()
     return {
         (entry["UNIT"], entry["MESSAGE_ID"]): int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6

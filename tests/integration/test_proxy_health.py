@@ -88,6 +88,13 @@ def test_loading_backend_is_not_ready_and_says_when(rig: Rig, loading: str) -> N
     assert health.json["backends"]["qwen"] == {"state": loading, "detail": "shard 3 of 9"}
 
 
+def test_retry_after_is_when_the_launcher_expects_to_be_ready(rig: Rig) -> None:
+    moment = time.time() + 25
+    rig.set_state("qwen", "warming", since=time.time(), load_seconds=600, expected_at=moment)
+    eventually("the state is seen", lambda: state(rig, "qwen") == "warming")
+    assert 5 < int(rig.chat("qwen").headers["Retry-After"]) <= 25
+
+
 def test_states_of_the_launcher_steer_requests(rig: Rig) -> None:
     for word, health, answer, code in (
         ("busy", 200, 200, None),

@@ -126,6 +126,7 @@ class Load:
 
     def _note_connection(self, request: Request) -> None:
         if request.connected and self._station.record.state == states.LOADING:
+            self._measure(monotonic())  # what it said before it listened
             self._station.enter(states.WARMING, "warming up: accepts connections, no token yet")
 
     def _note_failure(self, path: str, request: Request) -> None:
@@ -142,7 +143,7 @@ class Load:
         if station.output:
             self._progress.note_signs(station.output.signs, now)
         loading = station.record.state == states.LOADING
-        news = loading and self._told.phase not in {self._progress.phase, phases.START}
+        news = loading and bool(self._told.changes)
         if news or now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
             self._measure(now)
@@ -176,6 +177,12 @@ class Load:
         pids = [process.pid for process in tree.below(os.getpid(), tree.read_processes())]
         progress.note_bytes({pid: tree.read_io(pid) for pid in pids}, now)
         record, gate = station.record, station.record.state == states.WARMING
+        changes, self._told.changes = self._told.changes, []
+        for told, moment in changes:
+            progress.note_phase(told)
+            if not gate:
+                with contextlib.suppress(OSError):  # a full disk must not end a load
+                    record.timeline.enter(told, moment)
         phase = progress.note_phase(phases.GATE if gate else self._told.phase)
         figures = {
             "weights_bytes": progress.weights_bytes,
@@ -199,7 +206,7 @@ class Load:
             "log_lines": station.output.lines if station.output else 0,
             **figures,
         }
-        with contextlib.suppress(OSError):  # a full disk must not end a load
+        with contextlib.suppress(OSError):
             record.timeline.enter(phase)
             record.timeline.note(**figures)
 

@@ -6,6 +6,7 @@ in public start-up logs of trtllm-serve.
 """
 
 import re
+from time import monotonic
 
 from trtllm_install.model import phases
 
@@ -31,6 +32,7 @@ class Told:
 
     def __init__(self) -> None:
         self.phase = phases.START
+        self.changes: list[tuple[str, float]] = []  # phase, monotonic moment; the reader empties it
         self.percent: int | None = None  # of the weights' tensors, not of their bytes
         self.graphs = 0
         self.graphs_of = 0
@@ -41,7 +43,10 @@ class Told:
         mark = _MARKS.search(line)
         if not mark:
             return
-        self.phase = _PHASE_OF[str(mark.lastgroup)]
+        phase = _PHASE_OF[str(mark.lastgroup)]
+        if phase != self.phase:
+            self.phase = phase
+            self.changes.append((phase, monotonic()))
         if self.phase == phases.WEIGHTS:
             percent = _PERCENT.search(line)
             self.percent = min(100, int(percent.group(1))) if percent else self.percent

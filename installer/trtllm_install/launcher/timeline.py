@@ -43,12 +43,16 @@ class Timeline:
         """Tell whether the start has come to its end, good or bad."""
         return self._start["ready_s"] is not None or self._start["exit"] is not None
 
-    def enter(self, phase: str) -> None:
-        """Begin a phase, unless it is the one that runs; OSError when it cannot be written."""
+    def enter(self, phase: str, at: float | None = None) -> None:
+        """Begin a phase (at ``at`` of the monotonic clock), unless it is the one that runs.
+
+        OSError when it cannot be written.
+        """
         running = self._phases[-1]["phase"] if self._phases else ""
         if self.is_over or phase == running or len(self._phases) >= _MOST_PHASES:
             return
-        self._phases.append({"phase": phase, "from_s": self._now()})
+        moment = self._now() if at is None else round(at - self._begun, 3)
+        self._phases.append({"phase": phase, "from_s": moment})
         self.save()
 
     def note(self, **figures: int) -> None:

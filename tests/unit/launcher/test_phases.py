@@ -59,3 +59,11 @@ def test_a_megabyte_without_a_newline_is_cheap() -> None:
     told = Told()
     told.take(b"x" * (1 << 20) + b"Model init total")
     assert told.phase == phases.START
+
+
+def test_phases_that_pass_between_two_looks_are_kept() -> None:
+    told = Told()
+    for line in (b"Loading weights: 10%", b"Loading weights: 99%", b"Model init total -- 1.2s"):
+        told.take(line)
+    assert [phase for phase, _ in told.changes] == [phases.WEIGHTS, phases.COMPILE]
+    assert told.changes[0][1] <= told.changes[1][1]
