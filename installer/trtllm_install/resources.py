@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def names(folder: str, suffix: str) -> tuple[str, ...]:
     return tuple(sorted(p.name for p in (root() / folder).iterdir() if p.name.endswith(suffix)))
 
 
+@cache
 def identity() -> str:
     """Return a hash of this very tool: it changes with every file that is replaced.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fakes.fake_supervisord import FakeSupervisord
@@ -20,6 +20,7 @@ from trtllm_install.app.observe import look_at
 from trtllm_install.app.options import Options
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.verify import verify
+from trtllm_install.app.wish import Wish, parsed, remembered
 from trtllm_install.cli.present import change_values, plan_values, service_value
 from trtllm_install.model import layout
 from trtllm_install.model.drift import Weight
@@ -27,6 +28,7 @@ from trtllm_install.model.errors import ConfigError, PreflightFailed
 from trtllm_install.model.tree import Change, Plan, ServiceChange
 
 _EXAMPLES = 100 if os.environ.get("TRTLLM_WALK") == "1" else 5
+_PHASES = (Phase.explicit, Phase.generate)  # what fails is small enough to be read
 PROFILES = ("qwen", "nemotron", "multi")
 SUPERVISORS = {"systemd": FakeSystemd, "supervisord": FakeSupervisord}
 
@@ -104,7 +106,7 @@ def planned(machine: FakeSystemd, options: Options) -> Plan:
 @pytest.mark.parametrize("init", SUPERVISORS)
 @pytest.mark.parametrize("profile", PROFILES)
 @given(sites=st.lists(SITES, min_size=1, max_size=2), edits=EDITS, start=st.booleans())
-@settings(max_examples=_EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=_EXAMPLES, suppress_health_check=[HealthCheck.too_slow], phases=_PHASES)
 def test_the_changes_of_plan_are_those_of_install(
     profile: str, init: str, sites: list[dict[str, Any]], edits: Any, start: bool
 ) -> None:
@@ -135,10 +137,8 @@ def test_the_changes_of_plan_are_those_of_install(
 
 
 @given(site=SITES, profile=st.sampled_from(PROFILES))
-@settings(max_examples=2 * _EXAMPLES)
-def test_what_a_generation_keeps_is_what_would_be_rendered(
-    profile: str, site: dict[str, Any]
-) -> None:
+@settings(max_examples=2 * _EXAMPLES, phases=_PHASES)
+def test_what_is_remembered_is_what_would_be_made_again(profile: str, site: dict[str, Any]) -> None:
     machine = FakeSystemd(debian())
     machine.host.add_file(layout.SITE_FILE, yaml.safe_dump(site))
     options = Options(profile=profile, simulate=True, start=False)
@@ -151,3 +151,8 @@ def test_what_a_generation_keeps_is_what_would_be_rendered(
     assert judged.receipt
     assert origin == judged.receipt.origin
     assert kept == desired_tree(judged.wanted, judged.facts)
+    wanted = judged.wanted
+    supervisor = wanted.installation.supervisor
+    wish = Wish(options=options, engine=wanted.engine, supervisor=supervisor)
+    again = remembered(machine.host, wish, judged.receipt)
+    assert repr(again) == repr(parsed(machine.host, wish, judged.receipt))

@@ -125,7 +125,7 @@ def test_a_second_install_loads_no_more_than_it_needs(host: roots.BootedRoot) ->
     lines = [line for line in ended.stderr.splitlines() if line.startswith("import time:")]
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
     assert "trtllm_install" in loaded
-    assert loaded & {"jinja2", "rich", "requests", "http", "pynvml", "supervisor"} == set()
+    assert loaded & {"jinja2", "pydantic", "rich", "requests", "http", "pynvml"} == set()
 
 
 def inodes(host: roots.BootedRoot) -> list[str]:

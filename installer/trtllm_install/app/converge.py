@@ -75,7 +75,7 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
     return plan_towards(
         host,
         supervisor,
-        replace(outline_of(wanted.installation, wanted.pins), origin=origin),
+        replace(outline_of(wanted.installation, wanted.pins), origin=origin, wish=wanted.wish),
         desired,
         receipt,
         on_conflict=options.on_conflict,

@@ -61,7 +61,9 @@ def _surroundings(wanted: Wanted, facts: Facts) -> Surroundings:
         engine_configs=wanted.engine_configs,
         extra_files=_simulated_files(wanted) if wanted.installation.simulate else (),
         links_out={
-            name: seen.links_out for name, seen in facts.weights if isinstance(seen, WeightsFacts)
+            name: seen.links_out
+            for name, seen in facts.weights
+            if isinstance(seen, WeightsFacts) and seen.links_out
         },
         footprints=footprints(wanted, facts),
     )

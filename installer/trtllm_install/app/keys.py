@@ -6,7 +6,7 @@ from typing import Final
 from trtllm_install.app.operate import installed_receipt
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
-from trtllm_install.config.reading import nearest
+from trtllm_install.config.nearest import nearest
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.clientkeys import ClientKey, hash_key

@@ -10,7 +10,7 @@ from trtllm_install.app.memory import memory_plan, pinned
 from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import Wanted, prepare
 from trtllm_install.app.reporter import Reporter
-from trtllm_install.config.advisories import parse_advisories
+from trtllm_install.config.shipped_advisories import read_advisories
 from trtllm_install.engines.interpreter import find_interpreter
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.judge import Known, judge
@@ -106,7 +106,7 @@ def judged_findings(
 @cache
 def shipped_advisories() -> tuple[Advisory, ...]:
     """Return what is known to go wrong; a file that is ill-formed is a bug of ours."""
-    return parse_advisories(resources.read_text(ADVISORIES), ADVISORIES)
+    return read_advisories(resources.read_text(ADVISORIES), ADVISORIES)
 
 
 def refuse_errors(judged: Judged) -> None:

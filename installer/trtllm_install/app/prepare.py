@@ -6,14 +6,7 @@ from dataclasses import dataclass, field, replace
 from trtllm_install import resources
 from trtllm_install.app.engine_choice import EngineChoice, choose_engine, read_contract
 from trtllm_install.app.options import Options
-from trtllm_install.app.profiles import (
-    chosen_profile,
-    no_profile,
-    read_profile,
-    read_profiles,
-    read_site,
-)
-from trtllm_install.config.combine import Choices, combine
+from trtllm_install.app.wish import Wish, parsed, remembered, source_of_arguments, wish_record
 from trtllm_install.config.engine import (
     engine_config_problems,
     engine_keys,
@@ -21,8 +14,7 @@ from trtllm_install.config.engine import (
     override,
     with_pin,
 )
-from trtllm_install.config.reading import refused
-from trtllm_install.config.schemas import SiteShape
+from trtllm_install.config.refusal import refused
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.programs import choose_supervisor
 from trtllm_install.model import layout
@@ -34,7 +26,6 @@ from trtllm_install.model.problems import Problem
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.observe import SUPERVISORD
 from trtllm_install.probes.supervisor import probe_supervisor
-from trtllm_install.probes.weights_folder import weights_folder
 from trtllm_install.render.instance import engine_argv
 
 
@@ -47,6 +38,7 @@ class Wanted:
     engine: EngineChoice
     settings: dict[str, EngineSettings] = field(default_factory=dict)  # by instance
     pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by instance
+    wish: Mapping[str, str] = field(default_factory=dict)  # for the receipt to remember
     # By instance: what the engine is given, its arguments with its YAML over them.
     keys: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
@@ -62,32 +54,16 @@ def prepare(
     ``pins`` are the KV caches to set; None = those that the last install of this profile
     remembers.
     """
-    site = read_site(host, options.site)
-    name = chosen_profile(options.profile, site, receipt)
-    if name is None:
-        raise no_profile(host)
-    profile = read_profile(host, name)
     engine = choose_engine(host, options, receipt)
-    installation = combine(
-        profile,
-        site,
-        Choices(
-            profile=name,
-            engine_version=engine.version,
-            checked_as=engine.contract,
-            weights_dir=_weights_dir(host, options, site, receipt) if profile.instances else "",
-            supervisor=_supervisor(host, options, receipt),
-            simulate=options.simulate,
-        ),
-    )
+    supervisor = _supervisor(host, options, receipt)
+    wish = Wish(options=options, engine=engine, supervisor=supervisor)
+    installation = remembered(host, wish, receipt) or parsed(host, wish, receipt)
+    plain = installation
     if pins is None:
         pins = _remembered_pins(options, installation, receipt)
     installation = _pinned(installation, pins)
     configs = _engine_configs(host, installation)
-    sources = {
-        i.name: _source_of_arguments(host, options, site, name, i) for i in installation.instances
-    }
-    _refuse_what_the_engine_refuses(host, installation, configs, sources)
+    _refuse_what_the_engine_refuses(host, options, installation, configs)
     given = {i.name: _given(host, i, configs, engine.contract) for i in installation.instances}
     return Wanted(
         installation=installation,
@@ -97,16 +73,9 @@ def prepare(
             i.name: engine_settings(*given[i.name], i.backend) for i in installation.instances
         },
         pins=pins,
+        wish=wish_record(host, wish, plain),
         keys={name: engine_keys(*text_and_arguments) for name, text_and_arguments in given.items()},
     )
-
-
-def _weights_dir(host: Host, options: Options, site: SiteShape, receipt: Receipt | None) -> str:
-    """A second run without the option means the folder of the first."""
-    if options.simulate and not options.weights_dir and not site.weights_dir:
-        return layout.SIMULATED_WEIGHTS
-    installed = receipt.weights_dir if receipt and not receipt.simulate else None
-    return weights_folder(host, options.weights_dir, site.weights_dir or installed)
 
 
 def _remembered_pins(
@@ -175,27 +144,18 @@ def _engine_configs(host: Host, installation: Installation) -> dict[str, str]:
     return texts
 
 
-def _source_of_arguments(
-    host: Host, options: Options, site: SiteShape, profile: str, instance: Instance
-) -> str:
-    """The file to edit when trtllm-serve would refuse an argument."""
-    here = site.instances.get(instance.name)
-    if here and here.arguments is not None:
-        return options.site or layout.SITE_FILE
-    return read_profiles(host)[profile]
-
-
 def _refuse_what_the_engine_refuses(
-    host: Host, installation: Installation, configs: dict[str, str], sources: dict[str, str]
+    host: Host, options: Options, installation: Installation, configs: dict[str, str]
 ) -> None:
     """Raise ConfigError for every argument and YAML key that trtllm-serve would refuse."""
     contract = read_contract(installation.checked_as)
     problems: list[Problem] = []
     for instance in installation.instances:
-        problems += [
-            Problem(source=sources[instance.name], line=0, path=instance.name, message=p)
-            for p in contract.problems_in_arguments(engine_argv(instance)[1:])
-        ]
+        if refusals := contract.problems_in_arguments(engine_argv(instance)[1:]):
+            source = source_of_arguments(host, options, installation.profile, instance)
+            problems += [
+                Problem(source=source, line=0, path=instance.name, message=p) for p in refusals
+            ]
         problems += _config_problems(host, instance, configs, contract)
     if problems:
         raise refused(problems)

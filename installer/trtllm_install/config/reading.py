@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from trtllm_install.config.document import Document, Path
 from trtllm_install.config.nearest import nearest
-from trtllm_install.model.errors import ConfigError
+from trtllm_install.config.refusal import refused
 from trtllm_install.model.problems import Problem
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -25,18 +25,6 @@ def parse_shape(document: Document, shape: type[Shape]) -> Shape:
     if problems or parsed is None:
         raise refused(problems)
     return parsed
-
-
-def refused(problems: list[Problem] | tuple[Problem, ...]) -> ConfigError:
-    """Return the error that shows ``problems``, in the order of their lines."""
-    ordered = sorted(set(problems))
-    sources = sorted({p.source for p in ordered})
-    lines = "\n".join(f"  {p}" for p in ordered)
-    count = f"{len(ordered)} problem{'s' if len(ordered) > 1 else ''}"
-    return ConfigError(
-        f"cannot use {', '.join(sources)}: {count}\n{lines}",
-        hint=f"edit {' and '.join(sources)}, then run the same command again",
-    )
 
 
 def _retold(document: Document, shape: type[BaseModel], error: ValidationError) -> list[Problem]:

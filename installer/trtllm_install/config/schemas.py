@@ -82,7 +82,7 @@ class ProxyShape(_Strict):
         default=None, description="longest silence within an answer, s; default: first_byte_s"
     )
     body_limit_mib: Positive = Field(default=64, description="largest request body, MiB")
-    limits: LimitsShape = LimitsShape()
+    limits: LimitsShape = LimitsShape.model_construct()
 
 
 class ProfileShape(_Strict):
@@ -150,7 +150,7 @@ class SiteProxyShape(_Strict):
         default=False,
         description="pass on the engines' own metrics; return_perf_metrics makes them",
     )
-    limits: LimitsShape = LimitsShape()
+    limits: LimitsShape = LimitsShape.model_construct()
     page: bool = Field(default=True, description="serve the web page at /")
     tls: TlsShape | None = Field(default=None, description="HTTPS beyond loopback")
 

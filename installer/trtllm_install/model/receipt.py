@@ -37,3 +37,4 @@ class Receipt:
     pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by --pin-memory
     started: bool = True  # False: written with --no-start, and nothing of it had ever run
     origin: str = ""  # hash of all that the whole was rendered from, this tool too
+    wish: Mapping[str, str] = field(default_factory=dict)  # what was asked, and came of it

@@ -12,6 +12,7 @@ from fakes.heard import Heard
 from fakes.installed import MULTI
 from trtllm_install import resources
 from trtllm_install.app.install import Installed, install
+from trtllm_install.app.wish import Wish, remembered
 from trtllm_install.model import layout
 from trtllm_install.model.errors import (
     ApplyFailed,
@@ -98,6 +99,33 @@ def test_second_install_changes_nothing(installed: Machine) -> None:
     assert installed.orders() == []
     assert installed.systemd.pids == pids
     assert installed.host.requests == []  # nor does it cost a client a token
+
+
+def test_second_install_parses_and_renders_nothing(
+    installed: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(*_: object) -> None:
+        raise AssertionError("it is remembered")
+
+    monkeypatch.setattr("trtllm_install.app.desired.render_tree", again)
+    monkeypatch.setattr("trtllm_install.app.prepare.parsed", again)
+    assert installed.install().step.plan.count == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (layout.SITE_FILE, "proxy: {body_limit_mib: 7}\n"),
+        (f"{layout.PROFILES}/mine.yaml", "description: not even whole\n"),
+    ],
+)
+def test_a_file_that_changed_is_read_again(installed: Machine, path: str, text: str) -> None:
+    before = installed.install()
+    installed.host.add_file(path, text)
+    receipt = read_receipt(installed.host)
+    assert receipt
+    wish = Wish(options=MULTI, engine=before.judged.wanted.engine, supervisor="systemd")
+    assert remembered(installed.host, wish, receipt) is None
 
 
 def test_second_install_remembers_the_profile(installed: Machine) -> None:

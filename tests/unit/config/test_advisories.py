@@ -26,6 +26,7 @@ advisories:
 def test_shipped_file_follows_its_schema_and_its_shape() -> None:
     document = yaml.safe_load(resources.read_text(ADVISORIES))
     assert list(Draft202012Validator(SCHEMA).iter_errors(document)) == []
+    assert shipped_advisories() == parse_advisories(resources.read_text(ADVISORIES), ADVISORIES)
     assert len(shipped_advisories()) == len(document["advisories"])
 
 
