@@ -75,7 +75,7 @@ function progressOf(model) {
   return bar;
 }
 
-function card(model, now) {
+function card(model, history, now) {
   const facts = element("dl");
   const requests = model.in_flight + (model.queued ? `, ${model.queued} waiting` : "");
   fact(facts, "In flight", requests);
@@ -84,7 +84,6 @@ function card(model, now) {
   fact(facts, "Restarts", model.attempt > 1 ? model.attempt - 1 : null);
   if (model.exit && model.exit.code) fact(facts, "Last end", `${model.exit.reason} (${model.exit.code})`);
   const words = model.words && !GOOD.includes(model.state) ? model.words : null;
-  const history = model.history;
   return element("article", { class: "card", "data-model": model.name },
     element("h3", {}, model.id),
     element("p", { class: `state ${stateClass(model.state)}` }, model.draining ? "drained" : model.state),
@@ -123,7 +122,7 @@ function draw(overview) {
   if (line.textContent !== text) line.textContent = text;
   line.className = `state ${serving === all ? "good" : serving ? "wait" : "bad"}`;
   byId("host").textContent = overview.host;
-  byId("models").replaceChildren(...overview.models.map((model) => card(model, now)));
+  byId("models").replaceChildren(...overview.models.map((model) => card(model, overview.charts[model.id], now)));
   const gpus = (overview.gpus || []).filter((gpu) => gpu.total);
   byId("gpus-section").hidden = gpus.length === 0;
   byId("gpus").replaceChildren(...gpus.map(gpuBar));

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -143,6 +144,24 @@ def test_one_loading_and_one_down(opened: Opened, rig: Rig) -> None:
     bar = opened.page.locator('[data-model="qwen"] progress')
     assert 0.6 < float(bar.evaluate("b => b.position")) < 0.66
     opened.picture("loading-and-down")
+    opened.demand_accessible()
+
+
+def test_charts_show_what_has_been_asked(opened: Opened, rig: Rig) -> None:
+    rig.backends["qwen"].answer = stream({"content": "a"}, {"content": "b"}, usage=20)
+    opened.send()
+    opened.shows("#speed", "20 tokens")
+
+    def charts(model: str) -> dict[str, list[float | None]]:
+        return rig.ask("GET", "/overview.json").json["charts"][model]
+
+    eventually("they are counted", lambda: any(charts(QWEN)["tokens"]), within=60)
+    assert sum(value or 0 for value in charts(QWEN)["tokens"]) * 10 == pytest.approx(20)
+    assert not any(charts(NEMOTRON)["tokens"])
+    assert any(value is not None for value in charts(QWEN)["first_token"])
+    chart = opened.page.locator('[data-model="qwen"] svg[aria-label^="Tokens"]')
+    expect(chart).to_have_attribute("aria-label", re.compile(", 2 /s at most"), timeout=LIMIT_MS)
+    opened.picture("charts")
     opened.demand_accessible()
 
 

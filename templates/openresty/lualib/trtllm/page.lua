@@ -2,6 +2,7 @@
 -- however many pages are open.
 
 local cjson = require "cjson"
+local metrics = require "trtllm.metrics"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
@@ -9,7 +10,34 @@ local watch = require "trtllm.watch"
 
 local dict = ngx.shared.trtllm
 local KEY, KEPT_S = "page", 1
+local HISTORY, HISTORY_KEPT_S = "page history", 5
 local null = cjson.null
+
+-- What the charts of a model show: rates a second, and null where nothing came.
+local function charts_of(figures, period_s)
+    local requests, tokens, first_token = {}, {}, {}
+    for i, count in ipairs(figures.requests) do
+        requests[i] = count / period_s
+        tokens[i] = figures.tokens[i] / period_s
+        local n = figures.first_n[i]
+        first_token[i] = n > 0 and figures.first_s[i] / n or null
+    end
+    return { requests = requests, tokens = tokens, first_token = first_token }
+end
+
+local function history()
+    local text = dict:get(HISTORY)
+    if not text then
+        local _, period_s, models = metrics.history()
+        local charts = {}
+        for id, figures in pairs(models) do
+            charts[id] = charts_of(figures, period_s)
+        end
+        text = cjson.encode(charts)
+        dict:set(HISTORY, text, HISTORY_KEPT_S)
+    end
+    return text
+end
 
 local function model_of(backend)
     local name = backend.name
@@ -31,10 +59,11 @@ local function overview()
     for i, backend in ipairs(router.backends) do
         models[i] = model_of(backend)
     end
-    return cjson.encode {
+    local text = cjson.encode {
         host = ngx.var.hostname, time = ngx.now(), generation = shared.generation(),
         models = models,
     }
+    return text:sub(1, -2) .. ',"charts":' .. history() .. "}"
 end
 
 -- GET /overview.json
