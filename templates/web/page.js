@@ -46,7 +46,7 @@ function chart(title, values, unit) {
       return;
     }
     const y = (29 - 27 * value / most).toFixed(2);
-    line += `${start === null ? "M" : "L"}${x} ${y}`;
+    line += start === null ? `M${x} ${y}h.01` : `L${x} ${y}`; // h: a lone value is a dot
     area += start === null ? `M${x} 30L${x} ${y}` : `L${x} ${y}`;
     start = start === null ? x : start;
   });

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -69,6 +70,7 @@ from trtllm_install.model.hashes import DeepFacts
 from trtllm_install.model.timeline import parse_starts
 from trtllm_install.model.tree import Action, Change
 from trtllm_install.proxy.backends import Backend
+from trtllm_install.proxy.traffic import Traffic
 
 REFERENCE: Final = checkout.ROOT / "docs/reference"
 HOWTO: Final = checkout.ROOT / "docs/howto"
@@ -413,7 +415,7 @@ _ONLY = {
     "verify": {"generation", "drift"},
     "logs": {"log"},
     "timeline": {"timeline"},
-    "status": {"installation", "backends", "gpus", "unknown"},
+    "status": {"installation", "backends", "gpus", "traffic", "unknown"},
     "drain": {"backends"},
     "undrain": {"backends"},
     "rollback": {"generations"},
@@ -464,6 +466,7 @@ def test_json_tables_have_the_fields_that_are_printed() -> None:
         "A backend": set(backend_values([BACKEND])[0]),
         "An engine": set(engine_values([engine], None)[0]),
         "A bundle": set(bundle_values("/b.tar", MANIFEST)),
+        "Traffic": set(asdict(Traffic(tokens_per_s=0.0))),
         "A GPU": set(gpu_values([GpuUse(index=0, name="x", total=None, free=None)])[0]),
         "A start": set(timeline_values(parse_starts("qwen", {"starts": [start()]}))[0]),
         "A report": set(report_values("/r.tar.gz", b"x", ())),

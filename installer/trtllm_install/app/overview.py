@@ -12,6 +12,7 @@ from trtllm_install.model.states import SERVING
 from trtllm_install.probes.gpu import probe_gpus
 from trtllm_install.probes.ownership import lineage
 from trtllm_install.proxy.backends import Backend, read_backends
+from trtllm_install.proxy.traffic import Traffic, read_traffic
 
 _GPU_S = 3.0  # longest wait for NVML: a status that hangs is none
 
@@ -36,6 +37,7 @@ class Overview:
     models: Mapping[str, str]  # service → the id that clients send
     backends: Mapping[str, Backend]
     gpus: tuple[GpuUse, ...]
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)  # model id → what clients got
     unknown: tuple[str, ...] = ()
 
     @property
@@ -61,9 +63,11 @@ def read_overview(host: Host, gpus: tuple[GpuUse, ...] | None = None) -> Overvie
         return Overview(status=status, models={}, backends={}, gpus=())
     unknown: list[str] = []
     backends: dict[str, Backend] = {}
+    traffic: dict[str, Traffic] = {}
     if "proxy" in receipt.order:
         try:
             backends = {backend.name: backend for backend in read_backends(host)}
+            traffic = read_traffic(host)
         except InstallError as error:
             unknown.append(f"requests: {error.message}")
     if gpus is None:
@@ -73,6 +77,7 @@ def read_overview(host: Host, gpus: tuple[GpuUse, ...] | None = None) -> Overvie
         models=dict(zip((n for n in receipt.order if n != "proxy"), receipt.models, strict=False)),
         backends=backends,
         gpus=gpus,
+        traffic=traffic,
         unknown=tuple(unknown),
     )
 

@@ -1,14 +1,18 @@
 """The table of ``status``: the same cells for a terminal, for a pipe and for the live screen."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from trtllm_install.app.overview import GpuUse, Overview
 from trtllm_install.app.reporter import Live
 from trtllm_install.model.states import SERVING
+from trtllm_install.proxy.traffic import Traffic
 
-HEADS = ("SERVICE", "STATE", "FOR", "PORT", "GPU MEM", "IN FLIGHT", "RESTARTS")
+HEADS = (
+    *("SERVICE", "STATE", "FOR", "PORT", "GPU MEM"),
+    *("IN FLIGHT", "TOK/S", "FIRST TOKEN", "RESTARTS"),
+)
 UNKNOWN = "?"
 _GIB = 2**30
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -53,6 +57,7 @@ def _row(overview: Overview, live: Live, now: float) -> Row:
             str(live.port or ""),
             _gpu(overview, live),
             _in_flight(overview, live),
+            *_traffic(overview, live),
             str(max(live.attempt - 1, 0)),
         ),
         below=tuple(below),
@@ -76,6 +81,24 @@ def _in_flight(overview: Overview, live: Live) -> str:
     if backend is None:
         return UNKNOWN
     return f"{backend.in_flight}, drained" if backend.draining else str(backend.in_flight)
+
+
+def _traffic(overview: Overview, live: Live) -> tuple[str, str]:
+    """Tokens a second in the last minute, and p50/p99 of the time to the first one."""
+    model = overview.models.get(live.name)
+    if model is None:
+        return "", ""
+    traffic = overview.traffic.get(model)
+    if traffic is None:
+        return UNKNOWN, UNKNOWN
+    p50, p99 = traffic.first_token_p50_s, traffic.first_token_p99_s
+    first = "none yet" if p50 is None or p99 is None else f"{p50:.2f}/{p99:.2f} s"
+    return f"{traffic.tokens_per_s:.1f}", first
+
+
+def traffic_values(traffic: Mapping[str, Traffic]) -> dict[str, object]:
+    """Return traffic for JSON."""
+    return {model: asdict(one) for model, one in traffic.items()}
 
 
 def gpu_lines(overview: Overview) -> Iterator[str]:

@@ -11,8 +11,10 @@ from fakes.installed import installed
 from trtllm_install.app.overview import GpuUse, Overview, read_overview
 from trtllm_install.cli.status_view import gpu_lines, head_line, rows_of, span, table_lines
 from trtllm_install.proxy.backends import Backend
+from trtllm_install.proxy.traffic import Traffic
 
 GIB = 2**30
+QWEN, NEMOTRON = "nvidia/Qwen3-30B-A3B-FP4", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4"
 NOW = 2000.0
 
 
@@ -45,6 +47,10 @@ def overview(systemd: FakeSystemd) -> Overview:
             ),
         },
         gpus=(GpuUse(index=0, name="B200", total=180 * GIB, free=100 * GIB, services=held),),
+        traffic={
+            QWEN: Traffic(tokens_per_s=84.2, first_token_p50_s=0.21, first_token_p99_s=0.86),
+            NEMOTRON: Traffic(tokens_per_s=0.0),
+        },
         unknown=(),
     )
 
@@ -65,12 +71,12 @@ def with_service(overview: Overview, name: str, **changes: object) -> Overview:
 def test_a_host_at_work(overview: Overview) -> None:
     assert text_of(overview) == (
         "profile multi under systemd, engine 1.3.0rc2, generation 1, http://127.0.0.1:8000\n"
-        "SERVICE   STATE    FOR  PORT  GPU MEM   IN FLIGHT   RESTARTS\n"
-        "qwen      healthy  2 h  8001  40.0 GiB  2           0\n"
+        "SERVICE   STATE    FOR  PORT  GPU MEM   IN FLIGHT   TOK/S  FIRST TOKEN  RESTARTS\n"
+        "qwen      healthy  2 h  8001  40.0 GiB  2           84.2   0.21/0.86 s  0\n"
         "  nvidia/Qwen3-30B-A3B-FP4\n"
-        "nemotron  healthy  2 h  8002  38.0 GiB  1, drained  0\n"
+        "nemotron  healthy  2 h  8002  38.0 GiB  1, drained  0.0    none yet     0\n"
         "  nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4\n"
-        "proxy     healthy  2 h  8000                        0\n"
+        "proxy     healthy  2 h  8000                                            0\n"
         "GPU 0: B200, 80.0 of 180.0 GiB in use"
     )
 
@@ -88,9 +94,9 @@ def test_a_restart_says_why(overview: Overview) -> None:
 
 
 def test_what_nobody_says_is_a_question_mark_and_never_a_zero(overview: Overview) -> None:
-    blind = replace(overview, backends={}, gpus=(), unknown=("requests: not root",))
+    blind = replace(overview, backends={}, traffic={}, gpus=(), unknown=("requests: not root",))
     qwen = text_of(blind).splitlines()[2].split()
-    assert qwen == ["qwen", "healthy", "2", "h", "8001", "?", "?", "0"]
+    assert qwen == ["qwen", "healthy", "2", "h", "8001", "?", "?", "?", "?", "0"]
 
 
 def test_memory_that_the_driver_does_not_split_is_unknown(overview: Overview) -> None:

@@ -14,6 +14,7 @@ from trtllm_install.cli.status_view import (
     now,
     rows_of,
     table_lines,
+    traffic_values,
 )
 from trtllm_install.cli.verbs.drain import backend_values
 from trtllm_install.cli.wiring import HOST, host_of
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.add({"installation": installation_values(status)})
     envelope.add({"backends": backend_values(tuple(overview.backends.values()))})
     envelope.add({"gpus": gpu_values(overview.gpus), "unknown": list(overview.unknown)})
+    envelope.add({"traffic": traffic_values(overview.traffic)})
     envelope.say(head_line(overview))
     if image := host.image():
         envelope.say(f"in {image}: nothing runs before it is booted")
