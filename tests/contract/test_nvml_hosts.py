@@ -9,6 +9,7 @@ from nvml.compiled import build
 from nvml.described import NAMES, DescribedHost, description
 from nvml.golden_answers import GOLDEN, answer_of, text_of
 from trtllm_install.model.catalogue.gpu_state import KINDS
+from trtllm_install.model.catalogue.system import KINDS as SYSTEM
 from trtllm_install.model.facts import GpuFacts, GpuMemory
 from trtllm_install.probes.gpu import probe_gpus
 
@@ -38,6 +39,16 @@ def test_every_finding_about_the_state_of_gpus_is_shown_by_a_described_host() ->
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in GOLDEN.glob("*.json")]
     shown = {finding["code"] for answer in kept for finding in answer["findings"]}
     assert {code for code in KINDS if not code.startswith("cuda-")} - shown == set()
+
+
+def test_every_finding_about_the_system_is_shown_by_a_described_host() -> None:
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in GOLDEN.glob("*.json")]
+    shown = {finding["code"] for answer in kept for finding in answer["findings"]}
+    # Of images and installations, which a described host has none of; and of weights that no
+    # fixture is as large as.
+    elsewhere = {"account-absent", "file-removed", "host-memory-small"}
+    codes = {code for code in SYSTEM if not code.startswith("image-")}
+    assert codes - shown - elsewhere == set()
 
 
 def test_two_h200_are_read_as_they_were_recorded(libraries: Path, tmp_path: Path) -> None:
