@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +81,7 @@ class Fleet:
         self._groups = groups
         self._stack = ExitStack()
         self.hosts: dict[str, NetworkedRoot] = {}
+        self.everywhere: dict[str, Any] = {}  # variables of all hosts
 
     def __enter__(self) -> Self:
         try:
@@ -135,6 +135,7 @@ class Fleet:
             for group, names in self._groups.items()
         }
         everywhere = {
+            **self.everywhere,
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(self.folder / "key"),
             "ansible_python_interpreter": "/usr/bin/python3",
@@ -151,8 +152,19 @@ class Fleet:
         self, program: str, *words: str, timeout: float = 400
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of Ansible on the controller; any exit code is an answer."""
+        started = self.start_ansible(program, *words)
+        try:
+            out, err = started.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            out, err = started.communicate()
+            raise AssertionError(f"no end in {timeout:g} s: {out[-3000:]}{err[-1000:]}") from None
+        return subprocess.CompletedProcess(started.args, started.returncode, out, err)
+
+    def start_ansible(self, program: str, *words: str) -> "subprocess.Popen[str]":
+        """Start what ``ansible`` runs."""
         argv = [needs.program(program), "-i", str(self.folder / "inventory.json"), *words]
-        return subprocess.run(
+        return subprocess.Popen(
             self.network.enter(*argv),
             env={
                 **os.environ,
@@ -167,10 +179,9 @@ class Fleet:
             },
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
         )
 
     def run_here(self, *argv: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -178,8 +189,3 @@ class Fleet:
         return subprocess.run(
             self.network.enter(*argv), capture_output=True, text=True, timeout=timeout, check=False
         )
-
-
-def python() -> str:
-    """Return this Python, which has the test's clients."""
-    return sys.executable

@@ -172,6 +172,8 @@ def present(tool: Tool, module: AnsibleModule) -> None:
     words = [*wish_words(params), "--on-conflict", params["on_conflict"]]
     if params["pin_memory"] is not None:
         words.append("--pin-memory" if params["pin_memory"] else "--unpin-memory")
+    if not params["start"]:
+        words.append("--no-start")
     if module.check_mode:
         document = tool.ask("plan", *words)
         # A plan is shown whatever was found; an install refuses, and so must its prediction.
@@ -179,8 +181,6 @@ def present(tool: Tool, module: AnsibleModule) -> None:
             document.update(ok=False, changed=False, dry_run=False)
         tool.answer(document)
     words += ["--timeout", str(params["timeout"])]
-    if not params["start"]:
-        words.append("--no-start")
     tool.answer(tool.ask("install", *words))
 
 

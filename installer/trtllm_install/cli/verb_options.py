@@ -82,6 +82,7 @@ def _check(verb: Verb) -> None:
 
 def _plan(verb: Verb) -> None:
     _wishes(verb)
+    verb.add_argument("--no-start", action="store_true", help="as install --no-start would do")
     verb.add_argument(
         "--detailed-exitcode", action="store_true", help="exit 10 when changes are pending"
     )

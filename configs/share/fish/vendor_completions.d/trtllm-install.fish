@@ -109,6 +109,7 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l engine-path 
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l init -xka "auto systemd supervisord" -d init
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l simulate -d 'simulated engine and GPUs, everything else real'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l accept -x -d 'make a finding a warning'
+complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l no-start -d 'as install --no-start would do'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l detailed-exitcode -d 'exit 10 when changes are pending'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l memory -d 'show what each instance gets of each GPU'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l svg -xka "(__fish_complete_path (commandline -ct))" -d 'draw that into a picture, means --memory'
