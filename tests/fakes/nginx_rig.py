@@ -164,6 +164,14 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: the tests look at what is recorded."""
 
 
+class Server(ThreadingHTTPServer):
+    """Takes as many connections at once as an engine does, not five."""
+
+    request_queue_size = 128
+    daemon_threads = True
+    block_on_close = False
+
+
 class Backend:
     """A model server whose answers a test chooses."""
 
@@ -183,9 +191,7 @@ class Backend:
         request.send(200, json.dumps({"backend": self.name}).encode())
 
     def start(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = Server(("127.0.0.1", self.port), Handler)
         self._server.backend = self  # type: ignore[attr-defined]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

@@ -98,7 +98,7 @@ def test_wrong_method_is_a_405_that_says_the_right_one(
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1", "/v1/embeddings", "/v1/chat/completions/", "/v1//chat/completions", "/metrics",
+    ["/v1", "/v1/embeddings", "/v1/chat/completions/", "/v1//chat/completions", "/perf_metrics",
      "/update_weights", "/release_memory", "/v1/kv_cache_hints", "/-/error", "/-/status",
      "/-/generation", "/internal/qwen/", "/health_generate", "/v1/models/unknown/model"],
 )  # fmt: skip

@@ -201,3 +201,28 @@ def test_requests_of_a_killed_worker_are_not_counted_for_ever(rig: Rig) -> None:
         os.kill(rig.workers()[0], signal.SIGKILL)
         eventually("there is a new worker", rig.is_alive)
         eventually("the count is true again", lambda: rig.status("qwen")["in_flight"] == 0)
+
+
+def test_server_under_a_rush_of_connections_is_not_called_down(rig: Rig) -> None:
+    backend = rig.backends["qwen"]
+    backend.stop()
+    rush: list[socket.socket] = []
+    with socket.socket() as full:
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        full.bind(("127.0.0.1", backend.port))
+        full.listen(0)
+        while True:  # until the kernel answers no more
+            client = socket.socket()
+            client.settimeout(0.2)
+            rush.append(client)
+            try:
+                client.connect(("127.0.0.1", backend.port))
+            except TimeoutError:
+                break
+        eventually("it is not refused", lambda: state(rig, "qwen") != "down")
+        reply = rig.chat("qwen")
+        assert (reply.status, reply.error["code"]) == (503, "model_unavailable")
+        assert "takes no connection now" in reply.error["message"]
+        assert state(rig, "qwen") != "down"
+    for client in rush:
+        client.close()

@@ -37,7 +37,7 @@ def reload_proved(rig: Rig, number: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_reloads_under_load_lose_nothing_and_run_nothing_twice(workers: int) -> None:
-    with running("qwen", "nemotron", workers=workers) as rig:
+    with running("qwen", "nemotron", workers=workers, first_byte_s=600) as rig:
         go_on = threading.Event()
 
         def stream(request: Handler) -> None:

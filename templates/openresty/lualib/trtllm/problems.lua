@@ -78,8 +78,15 @@ end
 local function about_upstream(status, name)
     local is_known = router.by_name[name] ~= nil
     if not has_connected() and is_known then
-        sightings.note_refused(name)
         sightings.note_error(name, "refused")
+        if status == 504 then
+            -- Its line of new connections is full, or its host is gone: the watcher
+            -- finds out which. One second is not enough to call it down.
+            return { status = 503, code = "model_unavailable", param = "model", retry_after = 2,
+                     should_retry = true,
+                     message = "the backend " .. name .. " takes no connection now" }
+        end
+        sightings.note_refused(name)
         return about_block(name, shared.block_of(name))
     elseif not has_connected() then
         return { status = 503, code = "model_unavailable", retry_after = 5, should_retry = true,
