@@ -2,12 +2,15 @@
 
 import json
 import os
+import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from fakes.launcher_room import Launcher, Room, await_true, hurried
+from fakes.launcher_room import INSTALLER, Launcher, Room, await_true, hurried, pick_port
+from fakes.simulated_engine import QWEN, write_checkpoint
 from trtllm_install.model.liveness import DEFAULTS, Liveness
 
 
@@ -59,6 +62,37 @@ def test_an_idle_hang_is_served_again_with_the_usual_thresholds(
     slack_s = 15.0  # of a machine that has others to run
     assert served_s <= canary_s + 35 + slack_s
     assert again.stop() == 0
+
+
+def test_reading_the_engines_counters_is_no_work_of_the_engine(room: Room) -> None:
+    port = pick_port()
+    config = room.folder / "engine.yaml"
+    config.write_text("return_perf_metrics: true\n")
+    model = write_checkpoint(room.folder, QWEN)
+    command = (sys.executable, "-m", "trtllm_install.simulator.main", "serve", str(model))
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(INSTALLER),
+        "TRTLLM_SIMULATED_FAULTS": "load_seconds=0",
+    }
+    room.write_spec(
+        "qwen",
+        port=port,
+        argv=(*command, "--host", "127.0.0.1", "--port", str(port), "--config", str(config)),
+        environment=environment,
+        canary_idle_s=1,
+        liveness=hurried(1),
+    )
+    qwen = room.start("qwen")
+    qwen.await_state("healthy")
+    qwen.await_line("/prometheus/metrics")
+    with socket.create_connection(("127.0.0.1", port), 5) as sock:
+        body = b'{"hang": true}'
+        head = f"POST /simulated/faults HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        sock.sendall(head.encode() + body)
+        assert b" 200 " in sock.recv(4096)
+    assert qwen.await_exit(40) == 82
+    assert "no sign of work" in qwen.state["exit"]["reason"]
 
 
 def test_a_killed_worker_is_looked_into_at_once(room: Room) -> None:

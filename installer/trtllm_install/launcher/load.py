@@ -27,6 +27,7 @@ _OK = 200
 _INHERITED = ("CREDENTIALS_DIRECTORY",)
 _NEVER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _STDOUT = 1
+_METRICS = "/metrics"  # and /prometheus/metrics: whoever reads them, that is no work
 _HOPELESS = (
     "mpi_err_spawn",
     "mpi.exception: mpi_err_unknown",
@@ -63,7 +64,7 @@ def spawn_child(station: Station, environment: dict[str, str]) -> None:
         raise judge_spawn(error, spec.argv[0]) from error
     station.pid = pid
     station.record.child_pid = pid
-    probes = tuple(p for p in (spec.health_path, spec.generate_path) if p)
+    probes = tuple(p for p in (spec.health_path, spec.generate_path, _METRICS) if p)
     station.output = Output(source, _STDOUT, probe_paths=probes)
     station.loop.watch_exit(pid)
     station.loop.register(source, select.POLLIN, station.pump)

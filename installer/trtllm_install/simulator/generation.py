@@ -98,14 +98,14 @@ class Generation:
         """Send a chat answer event by event."""
         identity = job.identity
         events = _Events(connection, faults)
-        await events.send(replies.chat_chunk(identity, {"role": "assistant", "content": ""}))
+        opening = replies.chat_chunk(identity, {"role": "assistant", "content": ""})
 
         def delta(reasoning: str, content: str) -> Mapping[str, object] | None:
             if reasoning:
                 return replies.chat_chunk(identity, {"reasoning_content": reasoning})
             return replies.chat_chunk(identity, {"content": content}) if content else None
 
-        await self._stream(job, events, delta)
+        await self._stream(job, events, delta, opening)
         await events.send(replies.chat_chunk(identity, {}, finish=job.answer.finish))
         if usage:
             await events.send(replies.usage_chunk(identity, "chat.completion.chunk", job.usage))
@@ -123,9 +123,19 @@ class Generation:
             await events.send(replies.usage_chunk(identity, "text_completion", job.usage))
         await events.end()
 
-    async def _stream(self, job: Job, events: "_Events", document: Say) -> None:
+    async def _stream(
+        self,
+        job: Job,
+        events: "_Events",
+        document: Say,
+        opening: Mapping[str, object] | None = None,
+    ) -> None:
+        """Send every token; ``opening`` comes with the first one, not before it."""
         async with aclosing(self._tokens(job)) as tokens:
             async for index in tokens:
+                if opening is not None:
+                    await events.send(opening)
+                    opening = None
                 event = document(*job.parts[index])
                 if event is not None:
                     await events.send(event)
