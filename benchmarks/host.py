@@ -21,6 +21,7 @@ from lab.roots import BootedRoot  # noqa: E402
 RUNS = 20
 STARTS = 10
 ORDER = (("qwen", "nemotron"), ("nemotron", "proxy"))
+UNITS = tuple(f"trtllm-{name}.service" for name in ("qwen", "nemotron", "proxy"))
 # systemd's own ids of "Starting ..." and "Started ..." (systemd.journal-catalog).
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
 STARTED = "39f53479d3a045ac8e11786248231fbf"
@@ -65,8 +66,10 @@ def measure_order(root: BootedRoot) -> None:
     units, processes = [], []
     for _ in range(STARTS):
         before = time.monotonic()  # the journal of the host has the same clock
-        for order in ("stop", "start"):
-            root.check("systemctl", order, "trtllm.target", timeout=300)
+        # By name: the stop of a target does not wait for its parts, and a start would only
+        # call off the stops that have not begun.
+        root.check("systemctl", "stop", "trtllm.target", *UNITS, timeout=300)
+        root.check("systemctl", "start", "trtllm.target", timeout=300)
         moments = await_moments(root, before)
         for first, after in ORDER:
             begun = moments[f"trtllm-{after}.service", STARTING]
@@ -81,11 +84,10 @@ def await_moments(root: BootedRoot, before: float) -> dict[tuple[str, str], floa
 
     The journal is written by a process of its own: what is older than ``before`` is waited for.
     """
-    units = [f"trtllm-{name}.service" for name in ("qwen", "nemotron", "proxy")]
-    wanted = [(unit, message) for unit in units for message in (STARTING, STARTED)]
+    wanted = [(unit, message) for unit in UNITS for message in (STARTING, STARTED)]
     until = time.monotonic() + 30
     while True:
-        found = journal_moments(root, units)
+        found = journal_moments(root)
         late = [key for key in wanted if found.get(key, 0.0) < before]
         if not late:
             return found
@@ -93,10 +95,10 @@ def await_moments(root: BootedRoot, before: float) -> dict[tuple[str, str], floa
         time.sleep(0.5)
 
 
-def journal_moments(root: BootedRoot, units: list[str]) -> dict[tuple[str, str], float]:
+def journal_moments(root: BootedRoot) -> dict[tuple[str, str], float]:
     """Return what the journal says now; of two starts the later one."""
     lines = root.check(
-        *("journalctl", "--output=json", "--quiet"), *(f"UNIT={unit}" for unit in units)
+        *("journalctl", "--output=json", "--quiet"), *(f"UNIT={unit}" for unit in UNITS)
     ).splitlines()
     return {
         (entry["UNIT"], entry["MESSAGE_ID"]): int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6
