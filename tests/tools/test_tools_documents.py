@@ -415,7 +415,7 @@ _ONLY = {
     "verify": {"generation", "drift"},
     "logs": {"log"},
     "timeline": {"timeline"},
-    "status": {"installation", "backends", "gpus", "traffic", "unknown"},
+    "status": {*("installation", "backends", "gpus", "traffic", "unknown", "drifted")},
     "drain": {"backends"},
     "undrain": {"backends"},
     "rollback": {"generations"},

@@ -5,8 +5,9 @@ import argparse
 from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.operate import Status
 from trtllm_install.app.overview import read_overview
+from trtllm_install.app.verify import verify
 from trtllm_install.cli.envelope import Envelope
-from trtllm_install.cli.present import live_values, try_it
+from trtllm_install.cli.present import counted, live_values, try_it
 from trtllm_install.cli.status_view import (
     gpu_lines,
     gpu_values,
@@ -17,8 +18,9 @@ from trtllm_install.cli.status_view import (
     traffic_values,
 )
 from trtllm_install.cli.verbs.drain import backend_values
-from trtllm_install.cli.wiring import HOST, host_of
+from trtllm_install.cli.wiring import HOST, host_of, reading
 from trtllm_install.host.protocol import Host
+from trtllm_install.model.drift import Weight
 from trtllm_install.model.errors import ConfigError, ExitCode
 
 
@@ -36,6 +38,10 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.add({"backends": backend_values(tuple(overview.backends.values()))})
     envelope.add({"gpus": gpu_values(overview.gpus), "unknown": list(overview.unknown)})
     envelope.add({"traffic": traffic_values(overview.traffic)})
+    with reading(arguments, envelope) as tell:
+        verified = verify(host, tell)
+    differ, unseen = len(verified.of(Weight.DRIFT)), len(verified.of(Weight.UNKNOWN))
+    envelope.add({"drifted": differ})
     envelope.say(head_line(overview))
     if image := host.image():
         envelope.say(f"in {image}: nothing runs before it is booted")
@@ -47,11 +53,23 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         envelope.say(line)
     for line in overview.unknown:
         envelope.say(f"unknown: {line}")
+    envelope.say(_drift_words(differ, unseen))
     if overview.serving:
         envelope.say()
         for line in try_it(status.receipt.endpoint, status.receipt.models):
             envelope.say(line)
     return ExitCode.DONE if overview.serving else ExitCode.GATE_FAILED
+
+
+def _drift_words(differ: int, unseen: int) -> str:
+    ask = "sudo trtllm-install verify"
+    if differ:
+        return f"drift: {counted(differ, 'thing')} not as installed: {ask}"
+    return (
+        f"drift: none seen, {counted(unseen, 'thing')} not looked at: {ask}"
+        if unseen
+        else "drift: none"
+    )
 
 
 def _watch(host: Host, envelope: Envelope) -> ExitCode:
