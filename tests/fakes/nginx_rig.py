@@ -263,6 +263,7 @@ class Rig:
             access_log=f"{self.folder}/access.log",
             admin_socket=f"{self.folder}/admin.sock",
             keys_file=f"{self.folder}/keys",
+            peer_keys_file=f"{self.folder}/peer-keys",
             workers=1,
         )
         return dataclasses.replace(spec, **changes)  # type: ignore[arg-type]

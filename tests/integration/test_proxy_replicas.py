@@ -142,6 +142,41 @@ def test_peer_that_is_a_proxy_says_how_its_model_is() -> None:
         assert rig.chat(QWEN).status == 200
 
 
+def test_each_peer_gets_its_own_key_and_nobody_a_clients() -> None:
+    with running("qwen", "gpu2", "gpu3", peers={"gpu2": QWEN, "gpu3": OTHER}) as rig:
+        keys = rig.folder / "peer-keys"
+        keys.write_text("# of this test\ngpu2 sk-two\n")
+        keys.chmod(0o644)
+        old = rig.workers()
+        rig.reload()
+        eventually("new workers serve", lambda: not set(old) & set(rig.workers()))
+        for model in (QWEN, QWEN, QWEN, OTHER):
+            body = json.dumps({"model": model})
+            headers = {"Authorization": "Bearer of-the-client"}
+            assert rig.ask("POST", "/v1/completions", body.encode(), headers).status == 200
+        sent = {
+            name: {seen.headers["Authorization"] for seen in backend.seen}
+            for name, backend in rig.backends.items()
+        }
+        assert sent == {"qwen": {None}, "gpu2": {"Bearer sk-two"}, "gpu3": {None}}
+        assert "sk-two" not in rig.error_log()
+
+
+def test_key_goes_to_the_peer_that_gets_the_request_in_the_end() -> None:
+    with running("gpu2", "gpu3", peers={"gpu2": QWEN, "gpu3": QWEN}) as rig:
+        keys = rig.folder / "peer-keys"
+        keys.write_text("gpu2 sk-two\ngpu3 sk-three\n")
+        keys.chmod(0o644)
+        old = rig.workers()
+        rig.reload()
+        eventually("new workers serve", lambda: not set(old) & set(rig.workers()))
+        rig.backends["gpu2"].stop()
+        for _ in range(6):
+            assert rig.chat(QWEN).status == 200
+        sent = {seen.headers["Authorization"] for seen in rig.backends["gpu3"].seen}
+        assert sent == {"Bearer sk-three"}
+
+
 def test_front_without_a_model_of_its_own() -> None:
     with running("gpu2", "gpu3", peers={"gpu2": QWEN, "gpu3": QWEN}) as rig:
         assert set(served_by(rig)) == {"gpu2", "gpu3"}

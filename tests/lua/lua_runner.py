@@ -44,7 +44,8 @@ http {{
 
 ROUTES = """
 return {
-    generation = "0123456789ab", admin_socket = "/nowhere", keys_file = "/nowhere", tls_files = {},
+    generation = "0123456789ab", admin_socket = "/nowhere", keys_file = "/nowhere",
+    peer_keys_file = "/nowhere", tls_files = {},
     backends = {
         { name = "qwen", host = "127.0.0.1", port = 1, state_file = "/nowhere",
           model = "nvidia/Qwen3-30B-A3B-FP4", upstream = "backend-1" },

@@ -19,6 +19,7 @@ ENGINE_CONFIGS: Final = "/etc/trtllm/engine"
 INSTANCES: Final = "/etc/trtllm/instances"
 PROXY: Final = "/etc/trtllm/proxy"
 PROXY_KEYS: Final = "/etc/trtllm/proxy-keys"
+PEER_KEYS: Final = "/etc/trtllm/peer-keys"
 SUPERVISORD_CONF: Final = "/etc/trtllm/supervisord.conf"
 
 UNITS: Final = "/etc/systemd/system"

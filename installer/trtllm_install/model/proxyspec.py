@@ -44,6 +44,7 @@ class ProxySpec:
     access_log: str  # a path or "off"
     admin_socket: str
     keys_file: str  # SHA-256 of the clients' keys; where it is absent nobody needs one
+    peer_keys_file: str  # keys that peers ask us for; may be absent
     workers: int
     tls: Tls | None = None
     http2: Literal["listen", "directive", ""] = ""  # how this nginx is told, if it can

@@ -83,6 +83,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         generation=_lua(generation),
         admin_socket=_lua(spec.admin_socket),
         keys_file=_lua(spec.keys_file),
+        peer_keys_file=_lua(spec.peer_keys_file),
         tls_files=[_lua(spec.tls.certificate), _lua(spec.tls.key)] if spec.tls else [],
         engine_metrics="true" if spec.engine_metrics else "false",
         between_chunks_s=spec.between_chunks_s,

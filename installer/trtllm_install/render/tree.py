@@ -131,6 +131,7 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         engine_metrics=proxy.engine_metrics,
         admin_socket=layout.PROXY_ADMIN_SOCKET,
         keys_file=layout.PROXY_KEYS,
+        peer_keys_file=layout.PEER_KEYS,
         workers=1,
     )
 

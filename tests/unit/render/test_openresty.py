@@ -37,6 +37,7 @@ SPEC = ProxySpec(
     access_log="off",
     admin_socket="/run/trtllm/proxy-admin.sock",
     keys_file="/etc/trtllm/proxy-keys",
+    peer_keys_file="/etc/trtllm/peer-keys",
     workers=2,
 )
 

@@ -4,6 +4,7 @@ local body = require "trtllm.body"
 local keys = require "trtllm.keys"
 local limits = require "trtllm.limits"
 local metrics = require "trtllm.metrics"
+local peer_keys = require "trtllm.peer_keys"
 local problems = require "trtllm.problems"
 local replicas = require "trtllm.replicas"
 local reply = require "trtllm.reply"
@@ -60,6 +61,9 @@ local function route_by_model()
         var.trtllm_pool = "replicas"
     else
         var.trtllm_pool = backend.upstream
+    end
+    if backend.peer then
+        var.trtllm_peer_key = peer_keys.authorization(backend)
     end
     var.trtllm_upstream = name
     sightings.note_request(name)

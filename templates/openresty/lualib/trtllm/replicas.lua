@@ -3,6 +3,7 @@
 -- reached a backend stays there, whatever happens: it may have cost the GPU minutes.
 
 local balancer = require "ngx.balancer"
+local peer_keys = require "trtllm.peer_keys"
 local router = require "trtllm.router"
 local shared = require "trtllm.shared"
 local sightings = require "trtllm.sightings"
@@ -70,6 +71,11 @@ local function move(ctx, from)
     shared.leave(from)
     shared.enter(to.name)
     ngx.var.trtllm_upstream = to.name
+    local key = peer_keys.authorization(to)
+    if key ~= ngx.var.trtllm_peer_key then
+        ngx.var.trtllm_peer_key = key
+        balancer.recreate_request() -- the headers have been put together already
+    end
     return to.name
 end
 

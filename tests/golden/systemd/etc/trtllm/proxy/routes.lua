@@ -3,6 +3,7 @@ return {
     generation = "0",
     admin_socket = "/run/trtllm/proxy-admin.sock",
     keys_file = "/etc/trtllm/proxy-keys",
+    peer_keys_file = "/etc/trtllm/peer-keys",
     tls_files = {  },
     engine_metrics = false,
     backends = {
