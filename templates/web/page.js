@@ -96,8 +96,7 @@ function card(model, history, now) {
 }
 
 function gpuBar(gpu) {
-  const parts = [...Object.entries(gpu.services || {}).map(([name, size]) => [name, size, "used"]),
-    ["others", gpu.others || 0, "other"], ["free", gpu.free || 0, "free"]];
+  const parts = [["in use", gpu.total - gpu.free, "used"], ["free", gpu.free, "free"]];
   const bar = element("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" });
   const words = [];
   let x = 0;

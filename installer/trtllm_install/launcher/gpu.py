@@ -24,6 +24,7 @@ _LOOK_S = 5.0
 _AGAIN_S = 30.0
 _ATTEMPTS = 5  # in a row without a word that it watches
 _LONGEST = 65536
+_STEP = 64 << 20  # bytes: less is not worth writing the state file again
 # NVML's codes for a GPU that is lost, and for one that needs a reset.
 _CODES: Mapping[object, int] = {15: exits.REBOOT, 16: exits.GPU_RESET}
 _FELL_OFF_THE_BUS = 79  # NVIDIA's catalogue of Xids
@@ -63,6 +64,7 @@ class GpuWatch:
         log: Callable[[str], None],
     ) -> None:
         self.pid: int | None = None
+        self.memory: list[Mapping[str, object]] = []  # of each GPU, as the process said it last
         self.suspicious = False  # something happened on a GPU that a probe should look into
         self._loop = loop
         self._argv = argv
@@ -105,6 +107,8 @@ class GpuWatch:
         self._heard_at = monotonic()
         if "watching" in line or "beat" in line:
             self._failures = 0
+        if has_moved(self.memory, memory := _memory_of(line)):
+            self.memory = memory
         self._fault = self._fault or judge_line(line)
         if self._fault is None and {"xid", "ecc"} & set(line):
             self.suspicious = True
@@ -166,6 +170,21 @@ class GpuWatch:
         self._loop.unregister(self._source)
         os.close(self._source)
         self._source = -1
+
+
+def has_moved(old: list[Mapping[str, object]], new: list[Mapping[str, object]]) -> bool:
+    """Tell whether a picture of the memory would look different: by 64 MiB, or by a GPU."""
+    return bool(new) and [_step(gpu) for gpu in old] != [_step(gpu) for gpu in new]
+
+
+def _step(gpu: Mapping[str, object]) -> tuple[object, object]:
+    free = gpu.get("free")
+    return gpu.get("gpu"), free // _STEP if isinstance(free, int) else None
+
+
+def _memory_of(line: Mapping[str, object]) -> list[Mapping[str, object]]:
+    said = line.get("memory")
+    return [gpu for gpu in said if isinstance(gpu, dict)] if isinstance(said, list) else []
 
 
 def take_look(argv: tuple[str, ...], environment: Mapping[str, str]) -> object:

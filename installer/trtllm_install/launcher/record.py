@@ -1,6 +1,7 @@
 """The state file that people and programs read."""
 
 import os
+from collections.abc import Sequence  # noqa: TC003 (a type of an attribute)
 from time import monotonic, time
 
 from trtllm_install.launcher import files
@@ -40,6 +41,7 @@ class Record:
         self.ready_at: float | None = None
         self.ready_clock: float | None = None  # the same moment on the monotonic clock
         self.progress: dict[str, object] | None = None
+        self.gpus: Sequence[object] = ()  # memory of each GPU, as the driver says
         self.expected_at: float | None = None  # unix seconds at which READY is to be expected
 
     @property
@@ -103,6 +105,7 @@ class Record:
             "exit": self._history.last_exit,
             "port": self._spec.port,
             "progress": self.progress,
+            "gpus": list(self.gpus),
             "spec": self._spec_hash,
         }
 

@@ -118,6 +118,12 @@ class Station:
 
     def _check_gpus(self) -> float:
         assert self.gpu  # noqa: S101 (the caller has looked)
+        if self.gpu.memory is not self.record.gpus and self.record.state is not None:
+            self.record.gpus = self.gpu.memory
+            with contextlib.suppress(
+                OSError
+            ):  # a state that cannot be written is told where it changes
+                self.record.say(self.record.status)
         try:
             return self.gpu.check()
         except GpuFault as fault:

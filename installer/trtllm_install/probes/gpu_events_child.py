@@ -5,9 +5,10 @@
 A launcher starts it and kills it: NVML hangs on a sick GPU, and a launcher must not. ``GPU``
 is a UUID or a number; none means all. It imports pynvml and nothing of ours.
 
-Lines: ``{"watching": [uuid, ...]}`` once; ``{"beat": true}`` every few seconds, which is how a
-hang shows; ``{"gpu": uuid, "xid": 79, "recovery": 1}`` (recovery as NVML numbers it, null
-where the driver does not know the question); ``{"gpu": uuid, "ecc": true, "recovery": 0}``;
+Lines: ``{"watching": [uuid, ...]}`` once; ``{"beat": true, "memory": [...]}`` every few seconds,
+which is how a hang shows, with total and free bytes of each GPU;
+``{"gpu": uuid, "xid": 79, "recovery": 1}`` (recovery as NVML numbers it, null where the driver
+does not know the question); ``{"gpu": uuid, "ecc": true, "recovery": 0}``;
 ``{"gpu": uuid, "recovery": 2}`` when the driver's verdict changed; ``{"gpu": uuid, "code": 15,
 "text": ...}`` for a GPU that answers with an error. ``{"code": 9, "text": ...}`` and exit 1
 when NVML cannot be used at all. With ``--once``: one line with what each GPU says now.
@@ -69,7 +70,7 @@ def _watch(gpus: list[_Gpu]) -> None:
             _tell_event(gpus, event)
         for gpu in gpus:
             _check(gpu)
-        _say(beat=True)
+        _say(beat=True, memory=[_bar(gpu) for gpu in gpus])
 
 
 def _wait(events: object) -> Iterator[object]:
@@ -120,6 +121,20 @@ def _ask_recovery(gpu: _Gpu) -> int | None:
     except pynvml.NVMLError:
         return None
     return int(value.value.uiVal) if value.nvmlReturn == pynvml.NVML_SUCCESS else None
+
+
+def _bar(gpu: _Gpu) -> dict[str, object]:
+    """Return what a picture of the GPU's memory is drawn from; nulls where it is the host's."""
+    memory = _asked(lambda: _memory(gpu.handle))
+    known = memory if isinstance(memory, dict) else {}
+    name = _asked(lambda: str(pynvml.nvmlDeviceGetName(gpu.handle)))
+    return {
+        "gpu": gpu.uuid,
+        "index": gpu.index,
+        "name": name if isinstance(name, str) else "GPU",
+        "total": known.get("total"),
+        "free": known.get("free"),
+    }
 
 
 def _look(gpu: _Gpu) -> dict[str, object]:

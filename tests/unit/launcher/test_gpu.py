@@ -153,3 +153,24 @@ def test_an_application_error_makes_a_probe_look_and_a_fault_is_raised(rig: Rig)
     rig.watch.note({"gpu": "GPU-1", "code": 15, "text": "GPU is lost"})
     with pytest.raises(GpuFault, match="GPU is lost"):
         rig.check_for(1)
+
+
+def test_memory_is_taken_up_when_a_picture_of_it_would_move(rig: Rig) -> None:
+    def beat(free: int | None) -> list[object]:
+        bar = {"gpu": "GPU-1", "index": 0, "name": "B200", "total": 180 << 30, "free": free}
+        rig.watch.note({"beat": True, "memory": [bar]})
+        return list(rig.watch.memory)
+
+    rig.check_for(1)
+    first = beat(100 << 30)
+    assert first[0]["free"] == 100 << 30  # type: ignore[index]
+    assert beat((100 << 30) + 4096) == first
+    assert beat(99 << 30) != first
+    assert beat(None)[0]["free"] is None  # type: ignore[index]
+
+
+@pytest.mark.parametrize("memory", [None, 3, "x", [], [3], {"a": 1}])
+def test_memory_that_is_none_changes_nothing(rig: Rig, memory: object) -> None:
+    rig.check_for(1)
+    rig.watch.note({"beat": True, "memory": memory})
+    assert rig.watch.memory == []

@@ -54,6 +54,21 @@ local function model_of(backend)
     }
 end
 
+-- Memory of the GPUs, as the launchers of this host were told by the driver.
+local function gpus()
+    local found, seen = {}, {}
+    for _, backend in ipairs(router.backends) do
+        local file = backend.state_file and watch.read_state(backend.state_file) or {}
+        for _, gpu in ipairs(type(file.gpus) == "table" and file.gpus or {}) do
+            if type(gpu) == "table" and not seen[gpu.gpu or 0] then
+                seen[gpu.gpu or 0] = true
+                found[#found + 1] = gpu
+            end
+        end
+    end
+    return #found > 0 and found or nil
+end
+
 local function overview()
     local models = {}
     for i, backend in ipairs(router.backends) do
@@ -61,7 +76,7 @@ local function overview()
     end
     local text = cjson.encode {
         host = ngx.var.hostname, time = ngx.now(), generation = shared.generation(),
-        models = models,
+        models = models, gpus = gpus(),
     }
     return text:sub(1, -2) .. ',"charts":' .. history() .. "}"
 end
