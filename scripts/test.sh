@@ -28,7 +28,7 @@ TEXT
 UNIT_BUDGET_S=10
 
 PACKAGES='python3 python3-venv git curl iproute2 procps util-linux gcc libc6-dev mmdebstrap
-  systemd-container nginx libnginx-mod-http-lua lua-cjson lua-check shellcheck chromium tmux'
+  systemd-container nginx libnginx-mod-http-lua lua-cjson lua-check shellcheck chromium tmux prometheus'
 
 say() { printf 'test: %s\n' "$1" >&2; }
 
