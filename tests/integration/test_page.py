@@ -165,6 +165,20 @@ def test_charts_show_what_has_been_asked(opened: Opened, rig: Rig) -> None:
     opened.demand_accessible()
 
 
+def test_memory_of_the_gpus_is_a_bar_each_as_the_launchers_say(opened: Opened, rig: Rig) -> None:
+    gpu = {"gpu": "GPU-1", "index": 0, "name": "NVIDIA B200", "total": 180 << 30, "free": 80 << 30}
+    for name in ("qwen", "nemotron"):  # both watch the same one
+        rig.set_state(name, "healthy", gpus=[gpu])
+    opened.shows("#gpus", "NVIDIA B200: in use 100 GiB, free 80 GiB of 180 GiB")
+    assert opened.page.locator("#gpus svg").count() == 1
+    opened.picture("gpus")
+    opened.demand_accessible()
+    unified = {**gpu, "total": None, "free": None}
+    for name in ("qwen", "nemotron"):
+        rig.set_state(name, "healthy", gpus=[unified])
+    expect(opened.page.locator("#gpus-section")).to_be_hidden(timeout=LIMIT_MS)
+
+
 def test_thinking_is_folded_wherever_its_tags_are_cut(opened: Opened, rig: Rig) -> None:
     pieces = [*"<think>", "Let me ", "think.", "</th", "ink>", "\n\nIt is ", "<b>42</b>", "."]
     rig.backends["qwen"].answer = stream(*({"content": p} for p in pieces), usage=9)
