@@ -11,9 +11,11 @@ from fakes.fake_admin import FakeAdmin
 from fakes.fake_bundle import BUNDLE, offer_bundle
 from fakes.fake_engines import OFFERED, VERSION, offer_engine
 from fakes.fake_host import FakeHost
+from fakes.fake_proxy import answer_cases
 from fakes.fake_systemd import FakeSystemd, debian
 from fakes.fake_timeline import record_starts
 from fakes.installed import installed
+from fakes.nginx_rig import NEMOTRON, QWEN
 from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.cli.main import main
 from trtllm_install.model import layout
@@ -83,6 +85,7 @@ class CommandLine:
         offer_bundle(self.host)
         self.host.add_file(COMPOSE, ONE_ENGINE.encode())
         FakeAdmin(self.host)
+        answer_cases(self.host, "http://127.0.0.1:8000", (QWEN, NEMOTRON))
         self.host.add_file(layout.PROXY_KEYS, f"alice {'0' * 64}\n")
         record_starts(self.host)
         return self

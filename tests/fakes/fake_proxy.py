@@ -1,8 +1,10 @@
 """What the proxy of a fake host answers: completions, its generation and its keys."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fakes.fake_host import FakeHost
 from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
 from trtllm_install.model.clientkeys import mark_of, parse_keys
@@ -11,6 +13,7 @@ from trtllm_install.model.errors import HostError
 if TYPE_CHECKING:
     from fakes.fake_systemd import FakeSystemd
 
+CHAT = "/v1/chat/completions"
 LOCAL_KEY = "trtllm-local-fake"
 
 
@@ -35,9 +38,37 @@ def answer_admin(systemd: "FakeSystemd") -> None:
         )
 
 
+def answer_cases(host: FakeHost, base: str, models: Sequence[str]) -> None:
+    """Answer what `doctor proxy` asks, as the proxy does where keys are set; engines refuse."""
+    for path in ("/livez", *(f"/v1/models/{model}" for model in models)):
+        host.answer_http("GET", f"{base}{path}", Answer(status=200, body=b"{}"))
+    host.answer_http("GET", f"{base}/v1/models", refusal(401, "invalid_api_key"))
+    host.answer_http("PUT", f"{base}{CHAT}", refusal(405, "method_not_allowed"))
+    for path in ("/update_weights", "/release_memory", "/v1/kv_cache_hints"):
+        host.answer_http("POST", f"{base}{path}", refusal(404, "not_found"))
+    for port in (8001, 8002):
+        url = f"http://127.0.0.1:{port}{CHAT}"
+        host.answer_http("POST", url, refusal(400, "bad_request"))
+
+
+def refusal(status: int, code: str) -> Answer:
+    """Return an error in OpenAI's shape."""
+    return Answer(status=status, body=json.dumps({"error": {"code": code}}).encode())
+
+
 def completion(body: bytes | None) -> Answer:
-    """Answer as a model does that has one word to say."""
-    model = json.loads(body or b"{}")["model"]
+    """Answer as a model does that has one word to say; refuse what the proxy refuses."""
+    try:
+        asked = json.loads(body or b"")
+    except ValueError:
+        return refusal(400, "invalid_json")
+    if not isinstance(asked, dict):
+        return refusal(400, "invalid_json")
+    model = asked.get("model")
+    if not isinstance(model, str):
+        return refusal(400, "model_not_string" if "model" in asked else "model_missing")
+    if model == "no-such-model":
+        return refusal(404, "model_not_found")
     answer = {
         "model": model,
         "choices": [{"message": {"role": "assistant", "content": "Hello"}}],

@@ -426,6 +426,7 @@ _ONLY = {
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
     "from-compose": {"compose"},
     "doctor report": {"report"},
+    "doctor proxy": {"cases", "added"},
 }
 
 

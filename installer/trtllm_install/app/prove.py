@@ -31,7 +31,7 @@ class Proof:
 def endpoint_url(installation: Installation) -> str:
     """Return where clients of this host reach the models."""
     host, port = installation.endpoint
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (compared only)
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)  # noqa: S104 (compared only)
     return f"http://{local}:{port}"
 
 

@@ -36,6 +36,7 @@ VERBS = {
     "from-compose": "print the profile and site file that a docker compose file comes to",
     "rollback": "return to the generation before, or undo a run that was cut off",
     "uninstall": "remove what install wrote; weights, edits and logs stay",
+    "doctor proxy": "replay requests that must not work, and say what the proxy adds",
     "doctor report": "gather what a bug report needs into one file, secrets masked",
     "gpu-ready": argparse.SUPPRESS,  # ExecStart of trtllm-gpu-ready.service
 }

@@ -2,10 +2,15 @@
 
 import http.client
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
 
 from trtllm_install.host.protocol import Answer
 from trtllm_install.model.errors import HostError
+
+_PATIENCE_S: Final = 10.0
 
 
 def request(
@@ -26,6 +31,32 @@ def request(
         raise HostError(
             f"cannot {method} {url}: {_cause(error, timeout)}", hint="trtllm-install status"
         ) from error
+
+
+def time_requests(
+    method: str, urls: Sequence[str], *, body: bytes, headers: Mapping[str, str], times: int
+) -> tuple[tuple[float, ...], ...]:
+    """Return the seconds of each answer; raises HostError when one did not come."""
+    taken: list[list[float]] = [[] for _ in urls]
+    parts = [urlsplit(url) for url in urls]
+    connections = [http.client.HTTPConnection(p.netloc, timeout=_PATIENCE_S) for p in parts]
+    sent = {"Content-Type": "application/json", **headers}
+    try:
+        for _ in range(times):
+            for connection, part, seconds in zip(connections, parts, taken, strict=True):
+                begun = time.perf_counter()
+                connection.request(method, part.path, body, sent)
+                connection.getresponse().read()
+                seconds.append(time.perf_counter() - begun)
+    except (OSError, http.client.HTTPException) as error:
+        raise HostError(
+            f"cannot {method} {urls[0]}: {_cause(error, _PATIENCE_S)}",
+            hint="trtllm-install status",
+        ) from error
+    finally:
+        for connection in connections:
+            connection.close()
+    return tuple(map(tuple, taken))
 
 
 def _cause(error: BaseException, timeout: float) -> str:

@@ -79,6 +79,18 @@ class ImageHost(LocalHost):
         """Raise HostError."""
         raise HostError(f"cannot ask {method} {url}: nothing runs in an image", hint="boot it")
 
+    def time_http(
+        self,
+        method: str,
+        urls: Sequence[str],
+        *,
+        body: bytes,  # noqa: ARG002
+        headers: Mapping[str, str],  # noqa: ARG002
+        times: int,  # noqa: ARG002
+    ) -> tuple[tuple[float, ...], ...]:
+        """Raise HostError."""
+        raise HostError(f"cannot {method} {urls[0]}: nothing runs in an image", hint="boot it")
+
     def lock(
         self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
     ) -> AbstractContextManager[None]:

@@ -166,6 +166,20 @@ class LocalHost:
             method, url, body=body, headers=headers, timeout=timeout, unix_socket=unix_socket
         )
 
+    def time_http(
+        self,
+        method: str,
+        urls: Sequence[str],
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        times: int,
+    ) -> tuple[tuple[float, ...], ...]:
+        """See Host.time_http."""
+        from trtllm_install.host import http  # noqa: PLC0415 (as above)
+
+        return http.time_requests(method, urls, body=body, headers=headers, times=times)
+
     def can_bind(self, address: str, port: int) -> bool:
         """See Host.can_bind."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET

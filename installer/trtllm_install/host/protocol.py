@@ -147,6 +147,21 @@ class Host(Protocol):
         ``headers`` are for TCP only.
         """
 
+    def time_http(
+        self,
+        method: str,
+        urls: Sequence[str],
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        times: int,
+    ) -> tuple[tuple[float, ...], ...]:
+        """Ask every URL in turn, ``times`` times; return the seconds that each answer took.
+
+        Each has a connection of its own that is kept; any status is an answer. HostError
+        when none came.
+        """
+
     def can_bind(self, address: str, port: int) -> bool:
         """Tell whether a TCP port is free, by binding it without SO_REUSEADDR."""
 
