@@ -50,7 +50,7 @@ function _shtab_trtllm_install_using
   test "$_shtab_trtllm_install_cmdpath" = "$argv"
 end
 
-set -g _shtab_trtllm_install_commands install check plan status verify wait start stop restart logs timeline drain undrain keys 'keys add' 'keys list' 'keys remove' engine 'engine add' 'engine list' 'engine use' 'engine remove' bundle 'bundle create' 'bundle verify' 'bundle unpack' render from-compose rollback uninstall doctor 'doctor report'
+set -g _shtab_trtllm_install_commands install check plan status verify wait start stop restart logs timeline drain undrain keys 'keys add' 'keys list' 'keys remove' engine 'engine add' 'engine list' 'engine use' 'engine remove' bundle 'bundle create' 'bundle verify' 'bundle unpack' render from-compose rollback uninstall doctor 'doctor proxy' 'doctor report'
 set -g _shtab_trtllm_install_opts_with_value --accept --back --bundle --bundle-sha256 --compare --engine --engine-path --engine-python --file --from --index --init --lines --lock-timeout --on-conflict --only --output --packages --path --platform --profile --python --record --root --site --svg --timeout --to --weights-dir --write -n
 
 complete -c trtllm-install -e
@@ -262,6 +262,9 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using uninstall' -l dry-run
 complete -c trtllm-install -n '_shtab_trtllm_install_using uninstall' -l yes -d 'do not ask before --purge'
 complete -c trtllm-install -n '_shtab_trtllm_install_using; and test $_shtab_trtllm_install_npos -eq 0' -a doctor -d 'see trtllm-install doctor --help'
 complete -c trtllm-install -n '_shtab_trtllm_install_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c trtllm-install -n '_shtab_trtllm_install_using doctor; and test $_shtab_trtllm_install_npos -eq 0' -a proxy -d 'replay requests that must not work, and say what the proxy adds'
+complete -c trtllm-install -n '_shtab_trtllm_install_using doctor proxy' -s h -l help -d 'show this help message and exit'
+complete -c trtllm-install -n '_shtab_trtllm_install_using doctor proxy' -l output -xka "text json jsonl" -d output
 complete -c trtllm-install -n '_shtab_trtllm_install_using doctor; and test $_shtab_trtllm_install_npos -eq 0' -a report -d 'gather what a bug report needs into one file, secrets masked'
 complete -c trtllm-install -n '_shtab_trtllm_install_using doctor report' -s h -l help -d 'show this help message and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using doctor report' -l output -xka "text json jsonl" -d output
