@@ -47,7 +47,8 @@ def test_recorded_answer_is_read_whole_and_as_nvidia_smi_shows_it(name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "more"), [("h100", set()), ("h200x2", set()), ("h200x2-busy", {"gpu-in-use"})]
+    ("name", "more"),
+    [("h100", set()), ("h200", set()), ("h200x2", set()), ("h200x2-busy", {"gpu-in-use"})],
 )
 def test_recorded_hopper_is_refused_for_fp4_and_nothing_else(name: str, more: set[str]) -> None:
     found = judge(replace(FACTS, gpu=read(RECORDED[name])), INSTALLATION)

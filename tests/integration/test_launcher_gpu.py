@@ -131,6 +131,17 @@ def test_an_application_error_costs_one_canary_and_no_more(driver: Driver) -> No
     assert qwen.stop() == 0
 
 
+def test_the_state_file_has_the_memory_of_the_gpus(driver: Driver) -> None:
+    qwen = driver.start()
+    qwen.await_state("healthy")
+    (gpu,) = await_true(lambda: qwen.state["gpus"], "the memory of the GPU")
+    assert (gpu["index"], gpu["name"]) == (0, "NVIDIA B200")
+    assert (gpu["total"], gpu["free"]) == (192265846784, 191646138368)
+    driver.describe({"memory": [192265846784, 10 << 30]})
+    await_true(lambda: qwen.state["gpus"][0]["free"] == 10 << 30, "the memory now")
+    assert qwen.stop() == 0
+
+
 def test_the_watching_process_is_started_again_and_ends_with_its_launcher(driver: Driver) -> None:
     qwen = driver.start()
     qwen.await_state("healthy")

@@ -155,7 +155,7 @@ def _look(gpu: _Gpu) -> dict[str, object]:
 
 def _memory(handle: object) -> dict[str, int]:
     info = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return {"total": info.total, "used": info.used}
+    return {"total": info.total, "used": info.used, "free": info.free}
 
 
 def _asked(question: Callable[[], object]) -> object:
