@@ -22,9 +22,10 @@ Usage: sudo scripts/bootstrap.sh [ARGUMENT OF trtllm-install]...
        sudo ./bootstrap.sh --only-tool [--dry-run] [--from WHAT | --bundle FILE]
 
 Makes the tool (/opt/trtllm/tool) from this checkout, installs what the
-distribution must supply (Python's venv module; nginx with ngx_lua and lua-cjson
-where there is no OpenResty), links /usr/local/bin/trtllm-install and hands every
-argument to it. Run again, it changes nothing that is already right.
+distribution must supply for it (Python's venv module), links
+/usr/local/bin/trtllm-install and hands every argument to it. Run again, it
+changes nothing that is already right. Packages of the proxy are part of what
+`trtllm-install plan` shows.
 
   --bundle   take the tool, the packages and the engine from a bundle that
              `trtllm-install bundle create` made; no network is used
@@ -65,7 +66,6 @@ from=
 
 # Runs at every end but the last exec: nothing half-made stays behind.
 tidy() {
-  release_services
   [ -z "$building" ] || rm -rf "$building"
   [ -z "$log" ] || rm -f "$log"
   [ -z "$staging" ] || rm -rf "$staging"
@@ -110,10 +110,6 @@ find_python() {
   return 1
 }
 
-has_openresty() {
-  command -v openresty >/dev/null || [ -x /usr/local/openresty/bin/openresty ]
-}
-
 # One name a line; empty when the host has everything.
 missing_packages() {
   if ! missing_python=$(find_python); then
@@ -121,11 +117,6 @@ missing_packages() {
     echo python3-venv
   elif ! "$missing_python" -c 'import ensurepip, venv' 2>/dev/null; then
     echo python3-venv
-  fi
-  if ! has_openresty; then
-    for package in nginx libnginx-mod-http-lua lua-cjson; do
-      is_installed "$package" || echo "$package"
-    done
   fi
 }
 
@@ -135,10 +126,19 @@ require_without_apt() {
     fail 3 'cannot make the tool: no Python 3.10 or newer with its venv module, and no apt-get to install one' \
       'install Python 3.10 or newer with venv and pip, then run this again'
   fi
-  if ! has_openresty && ! command -v nginx >/dev/null; then
-    fail 3 'cannot find a proxy: neither OpenResty nor nginx is here, and there is no apt-get to install one' \
-      'install OpenResty, or nginx with ngx_lua and lua-cjson, then run this again'
-  fi
+}
+
+# The packages of a bundle that Python needs; those of the proxy are left to the tool.
+install_python_debs() {
+  absent=
+  for deb in "$staging"/bundle/packages/python3*.deb "$staging"/bundle/packages/libpython3*.deb; do
+    [ -e "$deb" ] || continue
+    is_installed "$(dpkg-deb --field "$deb" Package)" || absent="$absent $deb"
+  done
+  [ -n "$absent" ] || return 0
+  say 'installing the Python packages of the bundle'
+  # shellcheck disable=SC2086  # our own folder has no blanks, and neither has a package's name
+  apt_get install --no-install-recommends --no-remove $absent
 }
 
 supply_packages() {
@@ -147,7 +147,7 @@ supply_packages() {
     return 0
   fi
   if [ -n "$staging" ] && [ -n "$(missing_packages)" ]; then
-    install_debs "$staging/bundle/packages" ||
+    install_python_debs ||
       fail_with_log 3 'cannot install the packages of the bundle: apt-get failed' \
         'mend what the log names, then run this again'
   fi

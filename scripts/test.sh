@@ -40,6 +40,48 @@ fail() {
 log=
 making=
 
+POLICY=/usr/sbin/policy-rc.d
+POLICY_MARK='# put here by scripts/test.sh for the time of one package install'
+policy_is_ours=
+nginx_is_awaited=
+
+# A package's nginx.service starts at once on port 80 unless policy-rc.d says no.
+# Somebody else's policy is never replaced: then disable_nginx alone stops it.
+hold_services() {
+  command -v nginx >/dev/null || nginx_is_awaited=yes
+  if [ -e "$POLICY" ] && ! grep -qsF "$POLICY_MARK" "$POLICY"; then
+    return 0
+  fi
+  policy_is_ours=yes
+  # shellcheck disable=SC2016  # "$*" belongs to the script that is written
+  printf '%s\n' '#!/bin/sh' "$POLICY_MARK" \
+    'case " $* " in *" nginx "* | *" nginx.service "*) exit 101 ;; esac' 'exit 0' >"$POLICY"
+  chmod 755 "$POLICY"
+}
+
+# Callable at any moment, also when an install was interrupted.
+release_services() {
+  [ -z "$policy_is_ours" ] || rm -f "$POLICY"
+  policy_is_ours=
+  if [ -n "$nginx_is_awaited" ] && command -v nginx >/dev/null; then disable_nginx; fi
+  nginx_is_awaited=
+}
+
+# Only for an nginx that this run brought: nobody asked for its own service.
+disable_nginx() {
+  if [ -d /run/systemd/system ]; then
+    systemctl disable --now nginx.service >>"$log" 2>&1
+  elif command -v systemctl >/dev/null; then
+    systemctl disable nginx.service >>"$log" 2>&1
+  elif command -v update-rc.d >/dev/null; then
+    update-rc.d nginx disable >>"$log" 2>&1
+  fi
+  # Without systemd a foreign policy-rc.d may have let it start.
+  if [ ! -d /run/systemd/system ] && [ -x /etc/init.d/nginx ] && [ -s /run/nginx.pid ]; then
+    /etc/init.d/nginx stop >>"$log" 2>&1
+  fi
+}
+
 tidy() {
   release_services
   [ -z "$making" ] || rm -rf "$making"
@@ -65,10 +107,12 @@ supply_packages() {
     say "skipped: installing packages (not root):$missing"
     return 0
   fi
+  hold_services
   # shellcheck disable=SC2086  # package names are words
   install_packages $missing ||
     fail_with_log "cannot install packages: apt-get failed for$missing" \
       "mend what the log above names, or run: apt-get install$missing"
+  release_services
 }
 
 find_python() {

@@ -86,7 +86,7 @@ def pin_of(bundle: Path) -> str:
 @pytest.fixture(scope="module")
 def host(bundle: Path) -> Iterator[roots.BootedRoot]:
     """Return a host that has the bundle, no network, no package list, no wheel."""
-    with roots.BootedRoot(images.DEBIAN_12) as root:
+    with roots.BootedRoot(images.DEBIAN_12, bare=True) as root:
         root.check("sh", "-c", "rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/*")
         (root.tree / "srv/in").mkdir()
         shutil.copy(bundle, root.tree / "srv/in/bundle.tar")

@@ -77,6 +77,24 @@ def base_of(release: Release, *more: str) -> Path:
     return _kept("-".join(("base", release.suite, *more)), recipe, build) / "root"
 
 
+def ready_of(release: Release, *more: str) -> Path:
+    """Return a base in which the packages are installed and none of their services is enabled."""
+    base = base_of(release, *more)
+    install = "apt-get install --yes --no-download --no-install-recommends"
+    inside = f"{install} {' '.join(LATER_PACKAGES)} && systemctl disable nginx.service"
+
+    def build(folder: Path) -> None:
+        root = folder / "root"
+        _run(["cp", "--archive", str(base), str(root)])
+        policy = root / "usr/sbin/policy-rc.d"
+        policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+        policy.chmod(0o755)
+        _run(["chroot", str(root), "sh", "-c", f"export DEBIAN_FRONTEND=noninteractive; {inside}"])
+        policy.unlink()
+
+    return _kept("-".join(("ready", release.suite, *more)), [str(base), inside], build) / "root"
+
+
 def wheelhouse(releases: tuple[Release, ...] = (DEBIAN_12, DEBIAN_13)) -> Path:
     """Return a folder of wheels from which pip installs the checkout without a network."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))

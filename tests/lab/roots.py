@@ -40,11 +40,17 @@ class Root:
         *,
         checkout: Path = images.CHECKOUT,
         packages: Sequence[str] = (),
+        bare: bool = False,
     ) -> None:
+        """Take a host with the packages that we need, or with ``bare`` one without them.
+
+        ``packages`` are others that it has.
+        """
         self.name = "lab"
         self.release = release
         self._checkout = checkout
-        self._base = images.base_of(release, *packages)
+        base_of = images.base_of if bare else images.ready_of
+        self._base = base_of(release, *packages)
         self._wheels = images.wheelhouse()
         self._folder = Path(tempfile.mkdtemp(prefix="trtllm-lab-", dir="/var/tmp"))
         self._nspawn: subprocess.Popen[bytes] | None = None

@@ -1,6 +1,6 @@
 """What is wanted against what is there: the plan, and carrying all of it out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trtllm_install.app.desired import desired_again, see_tree
@@ -11,14 +11,17 @@ from trtllm_install.app.prove import Proof, prove
 from trtllm_install.app.record import made_receipt, next_number, outline_of, record_changes
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.start import await_reload, order, start_services
+from trtllm_install.app.supply import Supply, bring_packages
 from trtllm_install.app.transact import all_or_nothing
 from trtllm_install.apply.transaction import Transaction
 from trtllm_install.host.protocol import Host
+from trtllm_install.judge.packages import expected_proxy
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.errors import EditsKept
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.model.tree import Plan, Tree
+from trtllm_install.model.tree import Change, Plan, Tree
 from trtllm_install.plan.obstacles import refuse_obstacles
+from trtllm_install.plan.packages import plan_packages
 from trtllm_install.plan.services import fingerprints, plan_boot, plan_services
 from trtllm_install.plan.tree import plan_tree
 from trtllm_install.receipts.generations import tree_digest
@@ -36,6 +39,7 @@ class Step:
     tree: Tree
     receipt: Receipt | None  # of the old one
     plan: Plan
+    supply: Supply = field(default_factory=Supply)
 
     @property
     def touchable(self) -> tuple[str, ...]:
@@ -70,8 +74,8 @@ class Outcome:
 
 def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Options) -> Step:
     """Return what ``install`` will do; reads only. Raises as ``plan_towards`` does."""
-    wanted, receipt = judged.wanted, judged.receipt
-    desired, origin = desired_again(host, wanted, judged.facts, receipt)
+    wanted, receipt, facts = judged.wanted, judged.receipt, judged.facts
+    desired, origin = desired_again(host, wanted, facts, receipt)
     return plan_towards(
         host,
         supervisor,
@@ -80,6 +84,10 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
         receipt,
         on_conflict=options.on_conflict,
         start=options.start,
+        packages=tuple(plan_packages(facts.packages)),
+        supply=Supply(
+            debs=facts.packages.debs if facts.packages else (), proxy=expected_proxy(facts)
+        ),
     )
 
 
@@ -92,6 +100,8 @@ def plan_towards(
     *,
     on_conflict: OnConflict = "keep",
     start: bool = True,
+    packages: tuple[Change, ...] = (),
+    supply: Supply | None = None,
 ) -> Step:
     """Return the step from what is on the host to ``desired``; reads only.
 
@@ -120,8 +130,15 @@ def plan_towards(
         # What does not run will be started, by whomever, with what is written now.
         services = ()
         now = {name: before.get(name, new) if name in running else new for name, new in now.items()}
-    plan = Plan(changes=changes, services=services, fingerprints=now)
-    return Step(outline=outline, desired=desired, tree=tree, receipt=receipt, plan=plan)
+    plan = Plan(changes=(*packages, *changes), services=services, fingerprints=now)
+    return Step(
+        outline=outline,
+        desired=desired,
+        tree=tree,
+        receipt=receipt,
+        plan=plan,
+        supply=supply or Supply(),
+    )
 
 
 def carry_out(
@@ -145,6 +162,7 @@ def carry_out(
         reporter.phase("apply the plan")
         # While their units still have a name.
         order(supervisor, step.plan.stopping, reporter, transaction.announce)
+        bring_packages(host, step.plan, step.supply, reporter, transaction)
         _write(host, step, transaction, start=how.start)
         if not how.start:
             return Outcome()
@@ -174,7 +192,8 @@ def _write(host: Host, step: Step, transaction: Transaction, *, start: bool) -> 
     new = replace(step.outline, generation=number, tree=tree, started=started)
     receipt = made_receipt(new, step.desired, step.receipt, step.plan)
     for change in step.plan.changes:
-        transaction.make(change)
+        if change.kind != "package":  # these are there by now
+            transaction.make(change)
     for change in record_changes(host, receipt, step.desired):
         transaction.make(change)
 

@@ -8,10 +8,11 @@ from trtllm_install.app.memory import footprints
 from trtllm_install.app.prepare import Wanted
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.seeing import see
+from trtllm_install.judge.packages import expected_proxy
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired, File
 from trtllm_install.model.errors import ConfigError, HostError
-from trtllm_install.model.facts import Facts, ProxyBinary, SystemFacts, WeightsFacts
+from trtllm_install.model.facts import Facts, SystemFacts, WeightsFacts
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Tree
 from trtllm_install.plan.files import NEW_SUFFIX
@@ -47,7 +48,7 @@ def desired_again(
 
 
 def _surroundings(wanted: Wanted, facts: Facts) -> Surroundings:
-    proxy = facts.proxy if isinstance(facts.proxy, ProxyBinary) else None
+    proxy = expected_proxy(facts)
     system = facts.system if isinstance(facts.system, SystemFacts) else None
     return Surroundings(
         proxy_binary=proxy.path if proxy else "nginx",

@@ -8,6 +8,7 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.smoke import try_cuda_first
+from trtllm_install.app.supply import fetch_first
 from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -38,6 +39,7 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         reporter.findings(judged.findings)
         refuse_errors(judged)
         supervisor = supervisor_called(judged.wanted.installation.supervisor, host)
+        judged = fetch_first(host, judged, options, reporter)
         step = plan_step(host, supervisor, judged, options)
         reporter.planned(step.plan)
         judged = try_cuda_first(host, judged, step.plan, options, reporter)

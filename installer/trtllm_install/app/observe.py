@@ -8,6 +8,7 @@ from trtllm_install import resources
 from trtllm_install.app.engine_choice import read_recipe
 from trtllm_install.app.memory import memory_plan, pinned
 from trtllm_install.app.options import Options
+from trtllm_install.app.packages import with_packages
 from trtllm_install.app.prepare import Wanted, prepare
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.config.shipped_advisories import read_advisories
@@ -60,6 +61,7 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     scope = parse_scope(options.only, smoke=options.smoke, deep=options.deep)
     facts = observe(host, wanted.installation, engine_path=wanted.engine.program, parts=scope.parts)
     facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
+    facts = with_packages(host, facts, wanted.installation, options)
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
     memory = memory_plan(wanted, facts)

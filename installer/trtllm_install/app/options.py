@@ -18,6 +18,8 @@ class Options:
     start: bool = True
     smoke: bool = False
     rollback: bool = True  # undo everything when a service or a proof fails
+    packages: bool = True  # of the distribution, for what lacks
+    package_folder: str = ""  # .deb files of a bundle; empty = the distribution's own archive
     accept: tuple[str, ...] = ()
     only: tuple[str, ...] = ()  # codes and areas; () = every check
     deep: bool = False

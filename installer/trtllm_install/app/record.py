@@ -56,6 +56,7 @@ def made_receipt(outline: Receipt, desired: Desired, before: Receipt | None, pla
     # Logs outlive an undo, and are ours all the same.
     directories |= {d.path for d in desired.directories if d.path == layout.LOGS}
     accounts = {c.path for c in created if c.kind == "account"}
+    packages = {c.path for c in plan.packages}
     return replace(
         outline,
         files={
@@ -68,6 +69,7 @@ def made_receipt(outline: Receipt, desired: Desired, before: Receipt | None, pla
         links={link.path: link.target for link in desired.links},
         links_before=_links_before(desired, before, plan),
         accounts=tuple(sorted(accounts.union(before.accounts if before else ()))),
+        packages=tuple(sorted(packages.union(before.packages if before else ()))),
         services=plan.fingerprints,
     )
 

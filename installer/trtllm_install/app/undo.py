@@ -16,6 +16,7 @@ from trtllm_install.apply.changes import undo_change
 from trtllm_install.apply.entries import Opened
 from trtllm_install.apply.holder import is_same_boot
 from trtllm_install.apply.journal import DamagedJournal, Journal
+from trtllm_install.apply.packages import take_away
 from trtllm_install.apply.transaction import finish
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -61,8 +62,13 @@ def undo(host: Host, reporter: Reporter) -> Undone | None:
     supervisor = supervisor_called(opened.begin.supervisor, host)
     left = _Left()
     _stop_what_was_begun(supervisor, opened, left)
+    # All at once: each alone is held by another of them.
+    names = [change.path for change in opened.changes if change.kind == "package"]
     for change in reversed(opened.changes):
-        left.try_to(change.path, lambda c=change: undo_change(host, c))  # type: ignore[misc]
+        if change.kind != "package":
+            left.try_to(change.path, lambda c=change: undo_change(host, c))  # type: ignore[misc]
+        elif change.path == names[0]:
+            left.try_to(names[0], lambda: take_away(host, names))
     if left.failures:
         raise left.error(journal, opened)
     replaced = _bring_back(host, supervisor, opened, reporter, left)

@@ -9,12 +9,13 @@ from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.transact import all_or_nothing
 from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.apply.entries import Sweep
+from trtllm_install.apply.packages import removable
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.errors import NeedsRoot
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.model.tree import Change
+from trtllm_install.model.tree import Action, Change
 from trtllm_install.plan.obstacles import refuse_obstacles
 from trtllm_install.plan.tree import plan_removal
 from trtllm_install.receipts.generations import removals
@@ -44,7 +45,7 @@ def plan_uninstall(host: Host, *, purge: bool) -> Going:
         return Going()
     sweeps = _sweeps(host, receipt, purge=purge)
     return Going(
-        changes=_removal(host, receipt),
+        changes=(*_removal(host, receipt), *_packages(host, receipt, purge=purge)),
         contents=tuple(sorted(s.path for s in sweeps if s.what == "contents")),
     )
 
@@ -71,9 +72,11 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         if receipt is None:
             return Uninstalled()
         reporter.profile(receipt.profile)
-        changes = _removal(host, receipt)
+        packages = tuple(_packages(host, receipt, purge=purge))
+        changes = (*_removal(host, receipt), *packages)
         _carry_out(host, receipt, changes, reporter, purge=purge)
-        left = [c.path for c in changes if c.kind != "account" and host.look(c.path)]
+        paths = [c.path for c in changes if c.kind not in {"account", "package"}]
+        left = [path for path in paths if host.look(path)]
         return Uninstalled(removed=changes, left=tuple(sorted(left)))
 
 
@@ -92,6 +95,23 @@ def _carry_out(
         supervisor.reread()
         for sweep in _sweeps(host, receipt, purge=purge):
             transaction.sweep_later(sweep)
+        if names := [c.path for c in changes if c.kind == "package" and c.writes]:
+            transaction.sweep_later(Sweep(what="packages", path=" ".join(names)))
+
+
+def _packages(host: Host, receipt: Receipt, *, purge: bool) -> Iterator[Change]:
+    """Yield what becomes of packages that we brought: none goes that somebody needs by now."""
+    if not receipt.packages or host.image():
+        return
+    stays = dict.fromkeys(receipt.packages, "packages stay without --purge")
+    if purge:
+        going, stays = removable(host, receipt.packages)
+        for name in going:
+            yield Change(
+                action=Action.REMOVE, kind="package", path=name, reason="brought by install"
+            )
+    for name, reason in stays.items():
+        yield Change(action=Action.KEEP, kind="package", path=name, reason=reason)
 
 
 def _sweeps(host: Host, receipt: Receipt, *, purge: bool) -> Iterator[Sweep]:

@@ -6,6 +6,8 @@ from trtllm_install.apply.journal import Numbered
 from trtllm_install.model import layout
 from trtllm_install.model.tree import Action, Change
 
+_BY_NAME = {"account": "userdel", "package": "apt-get purge"}
+
 
 def command_for(numbered: Numbered) -> str:
     """Return the command that undoes one change, empty where there is nothing to undo."""
@@ -13,8 +15,8 @@ def command_for(numbered: Numbered) -> str:
     if not isinstance(change, Change):
         return ""
     path, old = shlex.quote(change.path), change.old
-    if change.kind == "account":
-        return f"sudo userdel {path}" if change.action is Action.CREATE else ""
+    if change.kind in _BY_NAME:
+        return f"sudo {_BY_NAME[change.kind]} {path}" if change.action is Action.CREATE else ""
     if old is None:
         return _unmake_folder(change) if change.kind == "directory" else f"sudo rm -f {path}"
     match old.kind:

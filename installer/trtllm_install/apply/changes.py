@@ -5,6 +5,7 @@ from posixpath import basename, dirname
 
 from trtllm_install.apply.accounts import add_account, remove_account
 from trtllm_install.apply.detours import refuse_detour
+from trtllm_install.apply.packages import take_away
 from trtllm_install.host.protocol import Entry, Host
 from trtllm_install.host.seeing import see
 from trtllm_install.model import layout
@@ -19,6 +20,11 @@ def apply_change(host: Host, change: Change) -> None:
     match change.kind:
         case "account":
             _account(host, change)
+        case "package":
+            raise HostError(
+                f"cannot install {change.path} alone: packages are made together",
+                hint="this is a bug of the tool",
+            )
         case "directory":
             _directory(host, change)
         case "link":
@@ -58,6 +64,9 @@ def undo_change(host: Host, change: Change) -> None:
 
     A file that was never touched keeps its inode. Raises HostError.
     """
+    if change.kind == "package":
+        take_away(host, [change.path])
+        return
     if change.kind == "account":
         if change.action is Action.CREATE:
             remove_account(host, change.path)

@@ -37,8 +37,8 @@ class Order:
 class Sweep:
     """Something that goes once the transaction is final, and that nothing brings back."""
 
-    what: Literal["contents", "file", "folder", "account"]
-    path: str  # of an account: its name
+    what: Literal["contents", "file", "folder", "account", "packages"]
+    path: str  # of an account: its name; of packages: theirs, with blanks between
     owner: str = ""  # who gets a folder that is not empty
 
 

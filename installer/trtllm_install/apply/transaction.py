@@ -1,13 +1,15 @@
 """One run's steps: each is announced, then taken; a mark makes all of them final."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from trtllm_install.apply.accounts import remove_account
-from trtllm_install.apply.changes import apply_change, refuse_what_moved
+from trtllm_install.apply.changes import apply_change, refuse_what_moved, undo_change
 from trtllm_install.apply.entries import Begin, Opened, Order, Sweep
 from trtllm_install.apply.journal import Journal
+from trtllm_install.apply.packages import take_away
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.tree import Change
+from trtllm_install.host.seeing import see
+from trtllm_install.model.tree import Action, Change
 
 
 class Transaction:
@@ -29,6 +31,26 @@ class Transaction:
         self._journal.announce(change)
         apply_change(self._host, change)
         self._told(change)
+
+    def make_together(self, changes: Sequence[Change], deed: Callable[[], None]) -> None:
+        """Make changes that only one deed can make all of; raises HostError."""
+        for change in changes:
+            self._journal.announce(change)
+        deed()
+        for change in changes:
+            self._told(change)
+
+    def take_back(self, change: Change) -> None:
+        """Put a path back as it was before ``change`` of this transaction; raises HostError."""
+        back = Change(
+            action=Action.REPLACE if change.old else Action.REMOVE,
+            kind=change.kind,
+            path=change.path,
+            reason="as it was",
+            old=see(self._host, change.path),
+        )
+        self._journal.announce(back)
+        undo_change(self._host, change)
 
     def announce(self, word: str, name: str = "") -> None:
         """Write down what the supervisor is about to be told."""
@@ -57,6 +79,9 @@ def _carry_out_sweep(host: Host, sweep: Sweep) -> None:
     """Remove a folder with what is in it, a folder if it is empty, a file or an account."""
     if sweep.what == "account":
         remove_account(host, sweep.path)
+        return
+    if sweep.what == "packages":
+        take_away(host, sweep.path.split())
         return
     entry = host.look(sweep.path)
     if entry and sweep.what == "file" and entry.kind == "file":

@@ -33,6 +33,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         mode = f" {change.mode:04o} {change.owner}" if change.kind in {"file", "directory"} else ""
         arrow = f" -> {change.target}" if change.kind == "link" and change.target else ""
+        arrow = f" {change.target}".rstrip() if change.kind == "package" else arrow
         shown = mode if change.action in {Action.CREATE, Action.CHMOD} else ""
         yield f"{_SIGNS[change.action]} {change.kind} {change.path}{arrow}{shown} ({change.reason})"
         for line in unified(change).splitlines():
@@ -56,10 +57,10 @@ def size_words(size: int) -> str:
 
 def plan_summary(plan: Plan) -> str:
     """Return one line: what kinds of change, how many."""
-    kinds = {"file": "file", "directory": "folder", "link": "link", "account": "user"}
+    words = {"directory": "folder", "account": "user"}
     parts = [
-        counted(number, kinds[kind])
-        for kind in ("account", "directory", "file", "link")
+        counted(number, words.get(kind, kind))
+        for kind in ("package", "account", "directory", "file", "link")
         if (number := sum(c.kind == kind for c in plan.writes))
     ]
     if plan.services:

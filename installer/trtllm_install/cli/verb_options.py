@@ -46,6 +46,7 @@ def add_options(name: str, verb: Verb) -> None:
 
 def _install(verb: Verb) -> None:
     _wishes(verb)
+    _packages(verb)
     verb.add_argument("--no-start", action="store_true", help="write, but start nothing")
     verb.add_argument(
         "--no-rollback",
@@ -62,6 +63,7 @@ def _install(verb: Verb) -> None:
 
 def _check(verb: Verb) -> None:
     _wishes(verb)
+    _packages(verb)
     verb.add_argument(
         "--smoke", action="store_true", help="run a small CUDA kernel as the units would"
     )
@@ -82,6 +84,7 @@ def _check(verb: Verb) -> None:
 
 def _plan(verb: Verb) -> None:
     _wishes(verb)
+    _packages(verb)
     verb.add_argument("--no-start", action="store_true", help="as install --no-start would do")
     verb.add_argument(
         "--detailed-exitcode", action="store_true", help="exit 10 when changes are pending"
@@ -92,6 +95,14 @@ def _plan(verb: Verb) -> None:
     verb.add_argument("--svg", metavar="FILE", help="draw that into a picture, means --memory")
     _conflict(verb)
     _memory(verb)
+
+
+def _packages(verb: Verb) -> None:
+    verb.add_argument(
+        "--no-packages",
+        action="store_true",
+        help="take no package of the distribution, refuse instead",
+    )
 
 
 def _render(verb: Verb) -> None:

@@ -56,6 +56,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         engine_path=os.path.abspath(engine) if engine else None,  # noqa: PTH100 (links stay)
         init=arguments.init,
         simulate=arguments.simulate,
+        packages=not getattr(arguments, "no_packages", False),
         accept=tuple(arguments.accept),
         only=tuple(getattr(arguments, "only", ())),
         deep=_is_deep(arguments),

@@ -23,6 +23,7 @@ from trtllm_install.judge.host import check_host
 from trtllm_install.judge.image import check_image
 from trtllm_install.judge.memory import check_memory_plan
 from trtllm_install.judge.network import check_exposure, check_ports
+from trtllm_install.judge.packages import check_packages
 from trtllm_install.judge.programs import (
     check_engine,
     check_proxy,
@@ -133,6 +134,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_ports,
     check_exposure,
     check_tls,
+    check_packages,
     check_proxy,
     check_peers,
     check_ambiguity,
@@ -148,10 +150,12 @@ FRONT_CHECKS: Final[tuple[Check, ...]] = (
     check_observed,
     check_ports,
     check_exposure,
+    check_packages,
     check_proxy,
     check_peers,
     check_supervisor,
     check_removed,
+    check_image,
 )
 
 

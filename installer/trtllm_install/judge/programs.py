@@ -1,8 +1,9 @@
 """Judges the programs that have to be there: proxy, supervisor, engine, libraries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from trtllm_install.judge.packages import OPEN_MPI_PACKAGE, PROXY, brought
 from trtllm_install.model import layout
 from trtllm_install.model.engine import SIMULATED
 from trtllm_install.model.facts import (
@@ -37,25 +38,35 @@ def choose_supervisor(facts: SupervisorFacts | Unknown, option: str) -> str:
 
 
 def check_proxy(facts: Facts, installation: Installation) -> Iterator[Finding]:
-    """Find a proxy program that is missing or cannot run Lua."""
-    packages = "nginx libnginx-mod-http-lua lua-cjson"
-    if installation.proxy and facts.proxy is None:
+    """Find a proxy program that is missing or cannot run Lua, and that no package will bring."""
+    if set(brought(facts)) - {OPEN_MPI_PACKAGE} or not installation.proxy:
+        return
+    if facts.proxy is None:
         yield found(
             "proxy-binary-missing",
             "proxy",
             what="neither openresty nor nginx is installed",
             expected="OpenResty, or nginx with ngx_lua and lua-cjson",
-            remedy=f"sudo apt-get install {packages}",
+            remedy=_packages_command(facts, PROXY),
         )
-    elif installation.proxy and isinstance(facts.proxy, ProxyBinary) and facts.proxy.missing:
-        lacking = " ".join(facts.proxy.missing)
+    elif isinstance(proxy := facts.proxy, ProxyBinary) and proxy.missing:
         yield found(
             "proxy-module-missing",
             "proxy",
-            what=f"{facts.proxy.path} {facts.proxy.version} without {lacking}",
+            what=f"{proxy.path} {proxy.version} without {' '.join(proxy.missing)}",
             expected="ngx_lua, resty.core and cjson",
-            remedy=f"sudo apt-get install {lacking}",
+            remedy=_packages_command(facts, proxy.missing),
         )
+
+
+def _packages_command(facts: Facts, names: Sequence[str]) -> str:
+    """Return what installs them; other distributions have no ngx_lua of their own."""
+    packages = facts.packages
+    if packages and packages.manager != "apt":
+        tool = packages.manager or "the package manager"
+        return f"install OpenResty with {tool} from its own repository (openresty.org)"
+    inside = f"chroot {facts.image.folder} " if facts.image else ""
+    return f"sudo {inside}apt-get install {' '.join(names)}"
 
 
 def check_supervisor(facts: Facts, installation: Installation) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from trtllm_install.judge.engines import python_commands
+from trtllm_install.judge.packages import OPEN_MPI_PACKAGE, brought
 from trtllm_install.model import layout
 from trtllm_install.model.engine import Recipe
 from trtllm_install.model.facts import EngineFacts, Facts, SystemFacts, Unknown
@@ -26,7 +27,8 @@ def check_system(facts: Facts, installation: Installation) -> Iterator[Finding]:
         yield found("account-absent", layout.USER, what="install makes it")
     if installation.simulate:
         return
-    yield from _open_mpi(system)
+    if OPEN_MPI_PACKAGE not in brought(facts):
+        yield from _open_mpi(system)
     yield from _toolkit(system)
 
 

@@ -32,6 +32,7 @@ class Receipt:
     links: Mapping[str, str] = field(default_factory=dict)
     links_before: Mapping[str, str] = field(default_factory=dict)  # what ours took the place of
     accounts: tuple[str, ...] = ()  # that we made
+    packages: tuple[str, ...] = ()  # of the distribution, that we brought
     services: Mapping[str, Fingerprint] = field(default_factory=dict)
     tree: str = ""  # hash of everything that was wanted; equal = the same generation
     pins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by --pin-memory

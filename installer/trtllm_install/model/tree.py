@@ -51,14 +51,14 @@ class Change:
     """One step of a plan; ``old`` is all that undoing it needs."""
 
     action: Action
-    kind: Literal["account", "directory", "file", "link"]
-    path: str  # of an account: its name
+    kind: Literal["account", "directory", "file", "link", "package"]
+    path: str  # of an account or a package: its name
     reason: str
     old: Seen | None = None
     content: bytes = b""
     mode: int = 0o644
     owner: str = "root"
-    target: str = ""  # of a link; of an account: its home
+    target: str = ""  # of a link; of an account: its home; of a package: its version
 
     @property
     def writes(self) -> bool:
@@ -100,6 +100,11 @@ class Plan:
     changes: tuple[Change, ...] = ()
     services: tuple[ServiceChange, ...] = ()
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+
+    @property
+    def packages(self) -> tuple[Change, ...]:
+        """Packages of the distribution; all of them are installed at once, before the rest."""
+        return tuple(c for c in self.changes if c.kind == "package")
 
     @property
     def writes(self) -> tuple[Change, ...]:

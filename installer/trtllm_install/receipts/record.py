@@ -8,7 +8,7 @@ from typing import Any
 from trtllm_install.model.receipt import OwnedFile, Receipt
 from trtllm_install.model.tree import Fingerprint
 
-_LISTS = ("directories", "accounts", "models", "order")
+_LISTS = ("directories", "accounts", "models", "order", "packages")
 
 
 def receipt_record(receipt: Receipt) -> dict[str, object]:
@@ -23,7 +23,7 @@ def receipt_from(record: dict[str, Any]) -> Receipt:
         **{
             **record,
             "files": {path: OwnedFile(**f) for path, f in record["files"].items()},
-            **{key: tuple(record[key]) for key in _LISTS},
+            **{key: tuple(record[key]) for key in _LISTS if key in record},
             "services": {n: Fingerprint(**f) for n, f in record["services"].items()},
         }
     )

@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.say(f"removed {sum(c.writes for c in gone.removed)} of ours")
     for path in gone.left:
         envelope.say(f"  left: {path}")
+    for package in (c for c in gone.removed if c.kind == "package" and not c.writes):
+        envelope.say(f"  left: package {package.path} ({package.reason})")
     if not arguments.purge:
         envelope.say("logs, weights and your own configuration stay; --purge removes the logs too")
     envelope.say("the tool itself stays: scripts/bootstrap.sh --remove")

@@ -2,19 +2,31 @@
 
 from typing import Final
 
-from trtllm_install.model.catalogue.kind import Kind, error, warning
+from trtllm_install.model.catalogue.kind import Kind, error, info, warning
 
 KINDS: Final[dict[str, Kind]] = {
+    "packages-unavailable": error(
+        "Packages cannot be installed",
+        "install packages {}",
+        "The distribution's package manager refuses, or would have to change what is here.",
+        whole_host=True,
+    ),
+    "packages-absent": info(
+        "Packages are not there yet",
+        "packages {} are not installed",
+        "install brings them, and `uninstall --purge` takes them away again.",
+    ),
     "proxy-binary-missing": error(
         "No OpenResty or nginx",
         "run the {}",
         "The one port in front of the instances needs OpenResty or nginx.",
+        depends_on=("packages-unavailable",),
     ),
     "proxy-module-missing": error(
         "nginx lacks a module",
         "run the {}",
         "Routing by model needs ngx_lua and lua-cjson.",
-        depends_on=("proxy-binary-missing",),
+        depends_on=("packages-unavailable", "proxy-binary-missing"),
     ),
     "supervisor-missing": error(
         "Supervisor is missing",

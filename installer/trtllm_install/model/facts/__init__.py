@@ -15,6 +15,7 @@ from trtllm_install.model.facts.gpu import (
 )
 from trtllm_install.model.facts.host import HostFacts
 from trtllm_install.model.facts.image import ImageFacts
+from trtllm_install.model.facts.packages import Package, PackageFacts
 from trtllm_install.model.facts.peers import PeerFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
@@ -47,6 +48,8 @@ __all__ = [
     "HostFacts",
     "ImageFacts",
     "LostGpu",
+    "Package",
+    "PackageFacts",
     "PeerFacts",
     "PortFacts",
     "ProxyBinary",
@@ -75,6 +78,7 @@ class Facts:
     host: HostFacts | None = None  # None = not looked at: an image, or not asked for
     platform: GpuPlatform | None = None  # None = not looked at: the GPUs are simulated
     smoke: SmokeFacts | Unknown | None = None  # None = not asked for
+    packages: PackageFacts | None = None  # None = nothing lacks, or nobody asked
     image: ImageFacts | None = None  # None = a machine that runs
     peers: tuple[PeerFacts, ...] = ()
     tls: TlsFacts | None = None  # None = no TLS is wanted

@@ -1,0 +1,106 @@
+"""apt and dpkg of a fake Debian: three packages for the proxy, and one that they need."""
+
+from dataclasses import dataclass, field
+
+from fakes.fake_host import FakeHost, Node
+from fakes.fake_systemd import MODULES, NGINX, debian
+from trtllm_install.host.protocol import Completed
+
+LUA_C = "/usr/lib/x86_64-linux-gnu/lua/5.1"
+PROXY = ("nginx-common", "nginx", "libnginx-mod-http-lua", "lua-cjson")
+FILES = {
+    "nginx-common": ("/lib/systemd/system/nginx.service",),
+    "nginx": (NGINX,),
+    "libnginx-mod-http-lua": (
+        f"{MODULES}/ndk_http_module.so",
+        f"{MODULES}/ngx_http_lua_module.so",
+        "/usr/share/lua/5.1/resty/core.lua",
+    ),
+    "lua-cjson": (f"{LUA_C}/cjson.so",),
+    "openmpi-bin": ("/usr/bin/mpirun",),
+}
+
+
+@dataclass(slots=True)
+class FakeApt:
+    """What is installed is what lies in the tree; what apt is told is remembered."""
+
+    host: FakeHost
+    mpi: str = "4.1.4-3"
+    needs: dict[str, str] = field(default_factory=dict)  # package of ours → who needs it
+    refuses: str = ""  # apt's own words
+    fails: int = 0  # so many downloads
+    told: list[tuple[str, ...]] = field(default_factory=list)  # all but simulations
+
+    def __post_init__(self) -> None:
+        """Announce the commands, and take away what packages would bring."""
+        for program in ("apt-get", "dpkg", "systemctl"):
+            self.host.add_program(f"/usr/bin/{program}")
+        self.host.add_directory("/usr/sbin")
+        for folder in ("/lib/systemd/system", LUA_C, "/usr/share/lua/5.1/resty", MODULES):
+            self.host.add_directory(folder)
+        self.host.add_file("/var/lib/apt/lists/deb_main_Packages")
+        for path in ("/usr/lib/lua/5.1/cjson.so", *(p for paths in FILES.values() for p in paths)):
+            self.host.nodes.pop(path, None)
+        self.host.answer_command(["dpkg", "--print-architecture"], "amd64\n")
+        self.host.answer_command(["dpkg", "--audit"], "")
+        for ask in ("is-active", "is-enabled"):
+            self.host.answer_command(["systemctl", ask, "nginx.service"], "disabled\n", code=1)
+        self.host.answer_command(["dpkg-query"], by=self._query)
+        self.host.answer_command(["apt-get"], by=self._apt_get)
+
+    @property
+    def installed(self) -> set[str]:
+        """Return the packages whose files are there."""
+        return {n for n, paths in FILES.items() if all(p in self.host.nodes for p in paths)}
+
+    def _query(self, argv: tuple[str, ...], _: str) -> Completed:
+        here = "installed" if argv[-1] in self.installed else ""
+        return Completed(argv=argv, code=0 if here else 1, stdout=here, stderr="")
+
+    def _apt_get(self, argv: tuple[str, ...], _: str) -> Completed:
+        names = [name for name in argv if name in FILES]
+        if "update" in argv:
+            self.told.append(("update",))
+            return self._said(argv, "")
+        if "--simulate" in argv:
+            return self._simulated(argv, names)
+        word = next(w for w in ("--download-only", "purge", "install") if w in argv)
+        self.told.append((word, *names))
+        if word == "--download-only" and self.fails:
+            self.fails -= 1
+            return self._said(argv, "", code=100, errors="E: Failed to fetch it  404 Not Found\n")
+        if word == "install":
+            for name in names:
+                for path in FILES[name]:
+                    self.host.nodes[path] = Node(kind="file", mode=0o755)
+        if word == "purge":
+            for path in (p for name in names for p in FILES[name]):
+                self.host.nodes.pop(path, None)
+        return self._said(argv, "")
+
+    def _simulated(self, argv: tuple[str, ...], names: list[str]) -> Completed:
+        if self.refuses:
+            return self._said(argv, "", code=100, errors=f"E: {self.refuses}\n")
+        if "purge" in argv:
+            gone = [*names, *(who for name, who in self.needs.items() if name in names)]
+            return self._said(argv, "".join(f"Purg {name} [1]\n" for name in gone))
+        wanted = [*(["nginx-common"] if "nginx" in names else []), *names]
+        versions = {"openmpi-bin": self.mpi}
+        lines = [
+            f"Inst {n} ({versions.get(n, '1.22.1-9')} Debian:12/stable [amd64])\n"
+            for n in wanted
+            if n not in self.installed
+        ]
+        return self._said(argv, "".join(lines))
+
+    def _said(
+        self, argv: tuple[str, ...], text: str, *, code: int = 0, errors: str = ""
+    ) -> Completed:
+        return Completed(argv=argv, code=code, stdout=text, stderr=errors)
+
+
+def bare_debian() -> tuple[FakeHost, FakeApt]:
+    """Return a Debian without the packages that we need."""
+    host = debian()
+    return host, FakeApt(host)
