@@ -20,6 +20,7 @@ from trtllm_install.model.desired import Desired
 from trtllm_install.model.errors import EditsKept
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Change, Plan, Tree
+from trtllm_install.plan.hidden import without_hidden
 from trtllm_install.plan.obstacles import refuse_obstacles
 from trtllm_install.plan.packages import plan_packages
 from trtllm_install.plan.services import fingerprints, plan_boot, plan_services
@@ -131,6 +132,7 @@ def plan_towards(
         services = ()
         now = {name: before.get(name, new) if name in running else new for name, new in now.items()}
     plan = Plan(changes=(*packages, *changes), services=services, fingerprints=now)
+    plan = without_hidden(plan, desired, tree)
     return Step(
         outline=outline,
         desired=desired,

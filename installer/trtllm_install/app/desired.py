@@ -14,7 +14,7 @@ from trtllm_install.model.desired import Desired, File
 from trtllm_install.model.errors import ConfigError, HostError
 from trtllm_install.model.facts import Facts, SystemFacts, WeightsFacts
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.model.tree import Tree
+from trtllm_install.model.tree import Seen, Tree
 from trtllm_install.plan.files import NEW_SUFFIX
 from trtllm_install.receipts.generations import read_generation
 from trtllm_install.render.tree import Surroundings, render_tree
@@ -71,7 +71,10 @@ def _surroundings(wanted: Wanted, facts: Facts) -> Surroundings:
 
 
 def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:
-    """Return what is on the host at every path that a plan may speak of."""
+    """Return what is on the host at every path that a plan may speak of.
+
+    What is closed to a caller who is not root is ``hidden``; raises HostError for root.
+    """
     paths = set(desired.paths)
     paths |= {file.path + NEW_SUFFIX for file in desired.files}
     paths |= {path for s in desired.services for path in (*s.inputs, *s.reload_inputs)}
@@ -79,11 +82,28 @@ def see_tree(host: Host, desired: Desired, receipt: Receipt | None) -> Tree:
     if receipt:
         paths |= {*receipt.files, *receipt.links, *receipt.directories}
         accounts |= set(receipt.accounts)
-    seen = {path: found for path in paths if (found := see(host, path))}
+    seen, hidden = _read(host, paths)
     return Tree(
         paths=seen,
         accounts=frozenset(name for name in accounts if host.account_exists(name)),
+        hidden=hidden,
     )
+
+
+def _read(host: Host, paths: set[str]) -> tuple[dict[str, Seen], dict[str, str]]:
+    """Return what is there, and why the rest could not be read; raises HostError for root."""
+    seen: dict[str, Seen] = {}
+    hidden: dict[str, str] = {}
+    for path in paths:
+        try:
+            found = see(host, path)
+        except HostError as error:  # noqa: PERF203 (each on its own)
+            if host.is_root():
+                raise
+            hidden[path] = error.message
+        else:
+            seen |= {path: found} if found else {}
+    return seen, hidden
 
 
 def _simulated_files(wanted: Wanted) -> tuple[File, ...]:

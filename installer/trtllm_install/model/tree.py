@@ -34,6 +34,7 @@ class Tree:
 
     paths: Mapping[str, Seen] = field(default_factory=dict)
     accounts: frozenset[str] = frozenset()
+    hidden: Mapping[str, str] = field(default_factory=dict)  # path → why it could not be read
 
 
 class Action(Enum):
@@ -100,6 +101,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     services: tuple[ServiceChange, ...] = ()
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()  # what this caller could not tell, in words
 
     @property
     def packages(self) -> tuple[Change, ...]:

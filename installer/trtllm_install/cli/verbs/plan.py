@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
             "pending": plan.count,
             "findings": finding_values(judged.findings),
             "changes": plan_values(plan),
+            "unknown": list(plan.unknown),
         }
     )
     shown = [f for f in judged.findings if f.severity is not Severity.INFO]
@@ -53,7 +54,10 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     diffs = () if arguments.memory or arguments.svg else plan_lines(plan)
     for line in (*diffs, *finding_lines(shown)):
         envelope.say(line)
-    envelope.say(plan_summary(plan) if plan.count else "nothing to change")
+    for line in plan.unknown:
+        envelope.say(f"unknown: {line}")
+    rest = "; what is unknown needs root: sudo trtllm-install plan" if plan.unknown else ""
+    envelope.say(f"{plan_summary(plan) if plan.count else 'nothing to change'}{rest}")
     if judged.errors:
         envelope.say("install would refuse until the errors above are mended")
     pending = plan.count and arguments.detailed_exitcode
