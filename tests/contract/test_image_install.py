@@ -161,3 +161,17 @@ def test_the_proxy_and_the_supervisor_are_read_without_being_run(tree: Path) -> 
 def test_nobodys_home_is_meant_in_an_image(tree: Path) -> None:
     with pytest.raises(ConfigError, match="nobody calls from an image"):
         look_at(ImageHost(str(tree)), Options(profile="multi"), Heard())
+
+
+def test_a_second_profile_replaces_the_first(tree: Path, tmp_path: Path) -> None:
+    """What both have stays as it is, what only the first had goes, and nothing else does."""
+    before = manifest(tree)
+    qwen = Options(profile="qwen", simulate=True)
+    install(ImageHost(str(tree)), MULTI, Heard())
+    install(ImageHost(str(tree)), qwen, Heard())
+    other = image_tree(tmp_path / "other")
+    install(ImageHost(str(other)), qwen, Heard())
+    kept = {k: v for k, v in manifest(tree).items() if not k.startswith("var/")}
+    assert kept == {k: v for k, v in manifest(other).items() if not k.startswith("var/")}
+    uninstall(ImageHost(str(tree)), Heard(), purge=True)
+    assert manifest(tree) == before

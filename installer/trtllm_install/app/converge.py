@@ -159,6 +159,7 @@ def carry_out(
         step.touchable,
         reporter,
         verb=how.verb,
+        changing=step.plan.changes,
         keep_failed=how.keep_failed,
     ) as transaction:
         reporter.phase("apply the plan")

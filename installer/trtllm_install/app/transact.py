@@ -1,6 +1,6 @@
 """All of a run or none of it: whatever ends it early takes the host back to where it was."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -10,6 +10,7 @@ from trtllm_install.app.services import read_live, told_in_words
 from trtllm_install.app.undo import Undone, is_final, undo
 from trtllm_install.apply.entries import Begin
 from trtllm_install.apply.holder import this_process
+from trtllm_install.apply.journal import room_for
 from trtllm_install.apply.transaction import Transaction
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -22,6 +23,7 @@ from trtllm_install.model.errors import (
     NotUndone,
 )
 from trtllm_install.model.states import SERVING
+from trtllm_install.model.tree import Change
 from trtllm_install.supervisors.protocol import Supervisor
 
 # The wait that was asked for may be what failed. A load that makes no progress, and what
@@ -37,11 +39,13 @@ def all_or_nothing(
     reporter: Reporter,
     *,
     verb: str,
+    changing: Iterable[Change] = (),
     keep_failed: bool = False,
 ) -> Iterator[Transaction]:
     """Yield the transaction that the body works in; it is final when the body ends.
 
-    ``services`` are all that may be touched, in start order. Raises, with everything
+    ``services`` are all that may be touched, in start order, and ``changing`` the changes
+    for whose undo room is kept on the disk. Raises, with everything
     undone and what served before awaited: ApplyFailed for a refusal of the machine,
     GateFailed for a service or a proof that failed, Interrupted. Raises NotUndone where
     undoing was refused. With ``keep_failed`` a GateFailed, and an interrupt while
@@ -51,7 +55,7 @@ def all_or_nothing(
     transaction: Transaction | None = None
     try:
         begin = _begin(host, supervisor, services, verb)
-        transaction = Transaction(host, begin, reporter.change)
+        transaction = Transaction(host, begin, reporter.change, room=room_for(changing))
         yield transaction
         transaction.commit()
     except KeyboardInterrupt as stop:

@@ -61,6 +61,8 @@ def undo(host: Host, reporter: Reporter) -> Undone | None:
         return None
     supervisor = supervisor_called(opened.begin.supervisor, host)
     left = _Left()
+    with suppress(HostError):
+        journal.make_room()
     _stop_what_was_begun(supervisor, opened, left)
     # All at once: each alone is held by another of them.
     names = [change.path for change in opened.changes if change.kind == "package"]

@@ -84,7 +84,10 @@ def _carry_out(
     host: Host, receipt: Receipt, changes: tuple[Change, ...], reporter: Reporter, *, purge: bool
 ) -> None:
     supervisor = supervisor_called(receipt.supervisor, host)
-    with all_or_nothing(host, supervisor, receipt.order, reporter, verb="uninstall") as transaction:
+    changing = (*changes, *removals(host))
+    with all_or_nothing(
+        host, supervisor, receipt.order, reporter, verb="uninstall", changing=changing
+    ) as transaction:
         reporter.phase("stop everything")
         transaction.announce("deactivate")
         supervisor.deactivate(receipt.order)

@@ -1,8 +1,9 @@
 """Announced before it happens, fsynced: what undoes a step outlives any crash."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from secrets import token_bytes
 
 from trtllm_install.apply.entries import Entry, Opened, decode, encode, opened
 from trtllm_install.host.protocol import Host
@@ -12,7 +13,16 @@ from trtllm_install.model.sealed import UnusableRecord
 from trtllm_install.model.tree import Change, Seen
 
 _COMMITTED = "committed"
+_RESERVE = "reserve"
+_MARGIN = 256 * 1024  # for what account tools write, and the tool's own records
+_BLOCK = 4096
 _ENTRY = re.compile(r"\d{4}\.json")
+
+
+def room_for(changes: Iterable[Change]) -> int:
+    """Return the bytes that putting back every old file takes on a disk."""
+    sizes = (len(c.old.content) for c in changes if c.old and c.old.kind == "file")
+    return sum(size // _BLOCK * _BLOCK + _BLOCK for size in sizes)
 
 
 class DamagedJournal(Exception):
@@ -39,18 +49,23 @@ class Journal:
     ``/var/lib/trtllm/journal/NNNN.json`` exists = the step was announced and may have
     been taken; ``NNNN.old`` beside it is the file that it replaces, as it was.
     ``committed`` exists = every step was taken, and only what it sweeps and the journal
-    itself are left. No entry = no transaction is open.
+    itself are left. No entry = no transaction is open. ``reserve`` is room for the undo.
     """
 
-    def __init__(self, host: Host, folder: str = layout.JOURNAL) -> None:
+    def __init__(self, host: Host, folder: str = layout.JOURNAL, *, room: int = 0) -> None:
+        """Take ``room`` bytes at the beginning, so that an undo has them on a full disk."""
         self._host = host
         self._folder = folder
+        self._room = room
         self._count = 0
 
     def announce(self, entry: Entry) -> None:
         """Write down a step; raises HostError, and then it must not be taken."""
         if self._count == 0:
             self._make_folder()
+            # Random: a file system that compresses would make nothing of zeros.
+            reserve = token_bytes(self._room + _MARGIN)
+            self._host.write(f"{self._folder}/{_RESERVE}", reserve, mode=0o600, owner="root")
         path = f"{self._folder}/{self._count:04d}"
         if isinstance(entry, Change) and entry.old and entry.old.kind == "file":
             self._keep(f"{path}.old", entry.old)
@@ -68,6 +83,10 @@ class Journal:
         except HostError:
             self._host.remove(mark)  # it may be there, and not be safe from a power cut
             raise
+
+    def make_room(self) -> None:
+        """Give up what was reserved, for an undo on a disk that is full by now."""
+        self._host.remove(f"{self._folder}/{_RESERVE}")
 
     def is_there(self) -> bool:
         """Tell whether a transaction is open, or was not cleared; needs no root."""

@@ -15,10 +15,12 @@ from trtllm_install.model.tree import Action, Change
 class Transaction:
     """From the first change to the proof. What it announced, ``undo`` in app/ takes back."""
 
-    def __init__(self, host: Host, begin: Begin, told: Callable[[Change], None]) -> None:
+    def __init__(
+        self, host: Host, begin: Begin, told: Callable[[Change], None], *, room: int = 0
+    ) -> None:
         self._host = host
         self._told = told
-        self._journal = Journal(host)
+        self._journal = Journal(host, room=room)
         self.begin = begin
         self.is_starting = False  # every change is made, and services begin
         self._journal.announce(begin)
