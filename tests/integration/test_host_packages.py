@@ -15,6 +15,7 @@ STAGED = True
 
 TOOL = "trtllm-install"
 MULTI = ("--profile", "multi", "--simulate")
+USER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 WANTED = {"nginx", "libnginx-mod-http-lua", "lua-cjson"}
 POLICY = "#!/bin/sh\necho asked >>/run/asked\nexit 0\n"
 HOLDER = """
@@ -52,8 +53,7 @@ def brought(answer: dict[str, Any]) -> set[str]:
 
 def test_the_plan_of_an_ordinary_user_names_every_package(host: roots.BootedRoot) -> None:
     before = manifest_of(host.tree)
-    user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    answer = document(host.run(*user, TOOL, "plan", *MULTI, "--output", "json"))
+    answer = document(host.run(*USER, TOOL, "plan", *MULTI, "--output", "json"))
     assert brought(answer) > WANTED
     assert "packages-absent" in {f["code"] for f in answer["findings"]}
     assert_same(before, manifest_of(host.tree))
@@ -158,6 +158,30 @@ def test_a_second_install_asks_no_package_manager(host: roots.BootedRoot) -> Non
     answer = document(host.run(TOOL, *MULTI, "--output", "json"))
     assert (answer["changed"], answer["changes"]) == (False, [])
     assert running(host) == before
+
+
+def test_an_ordinary_user_sees_the_same_plan_or_is_told_what_is_hidden(
+    host: roots.BootedRoot,
+) -> None:
+    plan = (*USER, TOOL, "plan", *MULTI, "--output", "json")
+    seen = document(host.run(*plan))
+    assert (seen["changes"], seen["unknown"]) == ([], [])
+    host.check("chmod", "0700", "/etc/trtllm/instances")
+    hidden = document(host.run(*plan))
+    assert [c["action"] for c in hidden["changes"]] == ["chmod"]
+    assert any(
+        line.startswith("whether /etc/trtllm/instances/qwen.json changes: ")
+        and line.endswith("permission denied")
+        for line in hidden["unknown"]
+    )
+    assert "whether qwen begins anew: it reads what is hidden" in hidden["unknown"]
+    host.check("chmod", "0755", "/etc/trtllm/instances")
+    for verb in (("check", *MULTI), ("status",), ("render", "/tmp/rendered", *MULTI)):
+        ended = host.run(*USER, TOOL, *verb)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (
+        host.check("stat", "--format=%u", "/tmp/rendered/etc/trtllm/proxy/nginx.conf") == "65534\n"
+    )
 
 
 def test_without_purge_packages_stay(host: roots.BootedRoot) -> None:
