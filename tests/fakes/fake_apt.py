@@ -55,6 +55,9 @@ class FakeApt:
         return {n for n, paths in FILES.items() if all(p in self.host.nodes for p in paths)}
 
     def _query(self, argv: tuple[str, ...], _: str) -> Completed:
+        if "Depends" in argv[2]:
+            lines = [f"{who}\t {name} (>= 1)\n" for name, who in self.needs.items()]
+            return self._said(argv, "".join(line for line in lines if line.split()[0] in argv))
         here = "installed" if argv[-1] in self.installed else ""
         return Completed(argv=argv, code=0 if here else 1, stdout=here, stderr="")
 

@@ -1,5 +1,6 @@
 """Packages of the distribution within a transaction, and the services that they must not start."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ case " $* " in *" nginx "* | *" nginx.service "*) exit 101 ;; esac
 [ ! -x {_BEFORE} ] || exec {_BEFORE} "$@"
 exit 0
 """
+_DEPENDS: Final = "${Package}\\t${Pre-Depends} ${Depends}\\n"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # of a package (deb-control(5)), or a version
 _NGINX_UNITS: Final = ("/lib/systemd/system/nginx.service", "/usr/lib/systemd/system/nginx.service")
 
 
@@ -95,13 +98,20 @@ def removable(host: Host, names: Sequence[str]) -> tuple[tuple[str, ...], dict[s
 
 
 def _needed(host: Host, names: Sequence[str]) -> dict[str, str]:
-    """Return why each of ``names`` stays that would take along what is not among them."""
+    """Return why each of ``names`` stays that something depends on which is not among them."""
     if not names or not (others := apt.purged_with(host, names) - set(names)):
         return {}
-    alone = {name: apt.purged_with(host, [name]) - set(names) for name in names}
-    # None alone takes it along, but all of them would: it needs one or the other.
-    taking = {name: taken for name, taken in alone.items() if taken} or dict.fromkeys(names, others)
-    return {name: f"{', '.join(sorted(taken))} needs it" for name, taken in taking.items()}
+    asked = ("dpkg-query", "--show", f"--showformat={_DEPENDS}", *sorted(others))
+    fields = (line.split("\t") for line in host.run(asked).stdout.splitlines())
+    needs = {field[0]: set(_NAME.findall(field[-1])) for field in fields}
+    told = {
+        name: ", ".join(other for other in needs if name in needs[other])
+        for name in names
+        if any(name in wanted for wanted in needs.values())
+    }
+    # Of what is needed by another name, nobody can say which it is: all of it stays.
+    told = told or dict.fromkeys(names, ", ".join(sorted(others)))
+    return {name: f"{who} needs it" for name, who in told.items()}
 
 
 def _nginx_is_used(host: Host) -> bool:
