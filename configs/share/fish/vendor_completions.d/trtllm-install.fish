@@ -71,6 +71,7 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l engine-pa
 complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l init -xka "auto systemd supervisord" -d init
 complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l simulate -d 'simulated engine and GPUs, everything else real'
 complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l accept -x -d 'make a finding a warning'
+complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l no-packages -d 'take no package of the distribution, refuse instead'
 complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l no-start -d 'write, but start nothing'
 complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l no-rollback -d 'leave what was installed when a service or a proof fails'
 complete -c trtllm-install -n '_shtab_trtllm_install_using install' -l timeout -x -d 'longest wait (default: 3600)'
@@ -92,6 +93,7 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l engine-path
 complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l init -xka "auto systemd supervisord" -d init
 complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l simulate -d 'simulated engine and GPUs, everything else real'
 complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l accept -x -d 'make a finding a warning'
+complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l no-packages -d 'take no package of the distribution, refuse instead'
 complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l smoke -d 'run a small CUDA kernel as the units would'
 complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l deep -d 'read and hash every file of the weights'
 complete -c trtllm-install -n '_shtab_trtllm_install_using check' -l record -xka "(__fish_complete_path (commandline -ct))" -d 'with --deep: write the hashes down (default: in /var/lib/trtllm)'
@@ -109,6 +111,7 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l engine-path 
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l init -xka "auto systemd supervisord" -d init
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l simulate -d 'simulated engine and GPUs, everything else real'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l accept -x -d 'make a finding a warning'
+complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l no-packages -d 'take no package of the distribution, refuse instead'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l no-start -d 'as install --no-start would do'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l detailed-exitcode -d 'exit 10 when changes are pending'
 complete -c trtllm-install -n '_shtab_trtllm_install_using plan' -l memory -d 'show what each instance gets of each GPU'
