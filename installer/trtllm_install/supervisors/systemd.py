@@ -53,7 +53,9 @@ class Systemd:
 
     def describe(self, services: Sequence[str]) -> tuple[UnitFacts, ...]:
         """See Supervisor.describe."""
-        names = {layout.unit(name): name for name in (*services, "gpu-ready")}
+        # A host that has only a proxy waits for no GPU.
+        ready = ("gpu-ready",) if set(services) - {"proxy"} else ()
+        names = {layout.unit(name): name for name in (*services, *ready)}
         names[layout.TARGET] = layout.TARGET
         asked = ["systemctl", "show", f"--property={','.join(_PROPERTIES)}", *names]
         ended = self._host.run(asked)

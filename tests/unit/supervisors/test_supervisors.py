@@ -398,3 +398,10 @@ def test_supervisord_log_is_the_end_of_its_file() -> None:
     machine.add_file(f"{layout.LOGS}/qwen.log", "".join(f"line {n}\n" for n in range(5000)))
     assert Supervisord(machine).log("qwen", lines=2) == "line 4998\nline 4999\n"
     assert Supervisord(machine).log("proxy", lines=2) == ""
+
+
+def test_a_host_with_only_a_proxy_is_not_asked_for_what_waits_for_gpus() -> None:
+    machine = host(proxy="RUNNING")
+    machine.answer_command(["systemctl", "show"], "Id=trtllm-proxy.service\nLoadState=loaded\n")
+    Systemd(machine).describe(["proxy"])
+    assert machine.ran[-1][-2:] == ("trtllm-proxy.service", "trtllm.target")
