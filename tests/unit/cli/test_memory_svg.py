@@ -32,7 +32,7 @@ def test_the_lengths_are_the_sizes() -> None:
     assert parts[0][1] == pytest.approx((WIDTH - 32) * 16.9 / 80, abs=2)  # Qwen's weights
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(1, 400))
 def test_no_part_leaves_the_picture(gib: int) -> None:
     for x, width in bars(memory_svg(planned(gib * GIB))):
