@@ -90,6 +90,7 @@ def test_the_state_file_says_what_runs(room: Room) -> None:
         "exit",
         "port",
         "progress",
+        "gpus",
         "spec",
     ]
     assert (state["schema"], state["name"], state["port"]) == (1, "qwen", port)

@@ -197,6 +197,8 @@ class Bench:
             conf_dir=layout.PROXY,
             run_dir=layout.RUN,
             temp_dir=layout.instance_state("proxy"),
+            keys_file=layout.PROXY_KEYS,
+            peer_keys_file=layout.PEER_KEYS,
             error_log="stderr",
             access_log="off",
             admin_socket=layout.PROXY_ADMIN_SOCKET,
