@@ -4,7 +4,9 @@ import errno
 import io
 import json
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,15 @@ from fakes.fake_systemd import Fate
 from trtllm_install import __version__, resources
 from trtllm_install.cli.arguments import module_of
 from trtllm_install.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_given_back() -> Iterator[None]:
+    """A program that has answered hears no signal any more, and here it is not the process."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
