@@ -46,7 +46,8 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 def assert_same(before: dict[str, str], after: dict[str, str]) -> None:
     """Demand the same tree; the failure shows every path that differs."""
-    assert "\n".join(differences(before, after)) == ""
+    found = "\n".join(differences(before, after))
+    assert not found, found
 
 
 def _is_left_out(relative: str, leaving_out: Collection[str]) -> bool:

@@ -12,6 +12,8 @@ from trtllm_install.model.facts.packages import Package, PackageFacts
 LISTS: Final = "/var/lib/apt/lists"
 # apt-get -s: "Inst NAME (NEW ORIGIN [ARCH])", with "[OLD]" before the bracket for an upgrade
 _STEP: Final = re.compile(r"^(Inst|Remv) (\S+) (?:\[(\S+)\] ?)?(?:\((\S+))?", re.MULTILINE)
+# apt writes how it planned to /var/log/apt/eipp.log.xz, of a simulation too (apt 2.6).
+NO_TRACE: Final = ("-o", "Dir::Log::Planner=")
 _WORDS: Final = {"LC_ALL": "C.UTF-8"}
 _FIELDS: Final = ("Package", "Depends", "Pre-Depends", "Provides")
 
@@ -33,7 +35,11 @@ def probe_packages(
         # --no-upgrade leaves out a file of a package that is here in an older version.
         words = ["--no-upgrade", *wanted] if not debs else list(debs)
         ended = host.run(
-            ["apt-get", "--simulate", "install", "--no-install-recommends", "--no-remove", *words],
+            [
+                *("apt-get", "--simulate", "install", "--no-install-recommends", "--no-remove"),
+                *NO_TRACE,
+                *words,
+            ],
             environment=_WORDS,
         )
     except HostError:
