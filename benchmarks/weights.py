@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from textwrap import indent
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 TENSORS, SHARDS, SIZE = 74_000, 20, 100 * 10**9
@@ -71,8 +72,17 @@ def drop_cache(folder: Path) -> str:
     return "drop_caches"
 
 
-def run(code: str, *arguments: str) -> tuple[float, float, str]:
-    """Return seconds, MB of RSS at most, and output of Python code in a process of its own."""
+class Run(NamedTuple):
+    """What Python code took in a process of its own, and printed."""
+
+    seconds: float
+    cpu_s: float  # its own; what it started, apt of the distribution, is not in it
+    rss_mb: float  # at most
+    output: str
+
+
+def run(code: str, *arguments: str) -> Run:
+    """Run Python code in a process of its own."""
     begun = time.monotonic()
     # By the process itself: what wait4 tells counts the parent's pages before exec.
     ended = subprocess.run(
@@ -83,20 +93,20 @@ def run(code: str, *arguments: str) -> tuple[float, float, str]:
         check=False,
     )
     seconds = time.monotonic() - begun
-    return seconds, int(ended.stderr.rpartition("VmHWM:")[2].split()[0]) / 1000, ended.stdout
+    peak, cpu = ended.stderr.rpartition("VmHWM:")[2].split("CPU:")
+    return Run(seconds, float(cpu), int(peak.split()[0]) / 1000, ended.stdout)
 
 
 _PEAK = """
 finally:
-  import sys
+  import sys, time
   print(open("/proc/self/status").read().split("VmPin")[1].split("VmRSS")[0], file=sys.stderr)
+  print("CPU:", time.process_time(), file=sys.stderr)
 """
-# Without asking the distribution what it would bring for what lacks here: on a host whose
-# apt keeps no cache that is a second of apt's own.
 CHECK = """
 import sys
 from trtllm_install.cli.main import main
-words = ["--profile", "qwen", "--weights-dir", sys.argv[1], "--no-packages", "--output", "json"]
+words = ["--profile", "qwen", "--weights-dir", sys.argv[1], "--output", "json"]
 sys.exit(main(["check", *words]))
 """
 HASH = """
@@ -120,19 +130,20 @@ def main() -> None:
         sparse_checkpoint(weights)
         for heat in ("cold", "warm"):
             how = drop_cache(weights) if heat == "cold" else "again"
-            seconds, rss, output = run(CHECK, folder)
-            found = {f["code"] for f in json.loads(output)["findings"]}
+            seen = run(CHECK, folder)
+            found = {f["code"] for f in json.loads(seen.output)["findings"]}
             assert not {c for c in found if c.startswith("weights-")} - {"weights-unreadable"}
             print(
-                f"check, 100 GB, {TENSORS} tensors, {heat} ({how}): {seconds:.2f} s, {rss:.0f} MB"
+                f"check, 100 GB, {TENSORS} tensors, {heat} ({how}): {seen.seconds:.2f} s, "
+                f"{seen.cpu_s:.2f} s of its own CPU, {seen.rss_mb:.0f} MB"
             )
         for n in range(4):
             with (Path(folder) / f"{n}.bin").open("wb") as file:
                 for _ in range(HASHED // 4 // 2**24):
                     file.write(os.urandom(2**20) * 16)
         drop_cache(Path(folder))
-        seconds, rss, rate = run(HASH, folder)
-        print(f"hash, {HASHED / 2**30:g} GiB: {float(rate):.2f} GiB/s, {rss:.0f} MB")
+        seen = run(HASH, folder)
+        print(f"hash, {HASHED / 2**30:g} GiB: {float(seen.output):.2f} GiB/s, {seen.rss_mb:.0f} MB")
         drop_cache(Path(folder))
         begun = time.monotonic()
         files = sorted(str(p) for p in Path(folder).glob("*.bin"))

@@ -11,6 +11,7 @@ from fakes.residency import drop, resident
 from fakes.simulated_engine import NEMOTRON
 
 SIZE = 48 << 20
+NEARLY_ALL = 0.99  # the kernel takes a page back when it pleases
 LOAD = "load_seconds=1,read_all"
 
 
@@ -43,7 +44,7 @@ def test_the_next_model_is_read_ahead_once_the_one_before_has_its_weights(
     assert cached(weights) < 0.1
     room.write_state("qwen", state="loading", progress={"weights_done": True})
     nemotron.await_status("; read ahead 48 of 48 MiB")
-    assert cached(weights) == 1
+    assert cached(weights) > NEARLY_ALL
     room.write_state("qwen", state="healthy")
     nemotron.await_state("healthy")
     start = room.read_starts("nemotron")[-1]
@@ -80,7 +81,7 @@ def test_on_unified_memory_the_weights_leave_the_page_cache_after_ready(
     room.write_simulated("nemotron", weights, faults=LOAD, unified_memory=True)
     nemotron = room.start("nemotron")
     nemotron.await_status("warming up")
-    assert cached(weights) == 1
+    assert cached(weights) > NEARLY_ALL
     nemotron.await_state("healthy")
     await_true(lambda: cached(weights) == 0, "an empty page cache")
 

@@ -1,5 +1,6 @@
 """The first half of the sentence: what is wanted, what is there, and whether it will do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -8,7 +9,7 @@ from trtllm_install import resources
 from trtllm_install.app.engine_choice import read_recipe
 from trtllm_install.app.memory import memory_plan, pinned
 from trtllm_install.app.options import Options
-from trtllm_install.app.packages import with_packages
+from trtllm_install.app.packages import ask_distribution
 from trtllm_install.app.prepare import Wanted, prepare
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.config.shipped_advisories import read_advisories
@@ -22,7 +23,7 @@ from trtllm_install.model.findings import Finding, accepted, blocking
 from trtllm_install.model.memory import MemoryPlan
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.scope import Scope, parse_scope
-from trtllm_install.probes.observe import observe
+from trtllm_install.probes.observe import observe, observe_weights
 from trtllm_install.probes.removed import probe_removed
 from trtllm_install.receipts.store import read_receipt
 
@@ -59,9 +60,7 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     wanted = prepare(host, options, receipt)
     reporter.profile(wanted.installation.profile)
     scope = parse_scope(options.only, smoke=options.smoke, deep=options.deep)
-    facts = observe(host, wanted.installation, engine_path=wanted.engine.program, parts=scope.parts)
-    facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
-    facts = with_packages(host, facts, wanted.installation, options)
+    facts = _observed(host, wanted, options, scope)
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))
     memory = memory_plan(wanted, facts)
@@ -78,13 +77,25 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     )
 
 
+def _observed(host: Host, wanted: Wanted, options: Options, scope: Scope) -> Facts:
+    """Observe the host: big weights, which take a second, beside the rest, where apt does."""
+    installation, engine = wanted.installation, wanted.engine.program
+    apart = frozenset[str]() if host.image() else scope.parts & {"weights"}
+    with ThreadPoolExecutor(1) as pool:
+        # Not the rest: what it starts has to end with an interrupt, which the main thread gets.
+        weights = pool.submit(observe_weights, host, installation) if apart else None
+        facts = observe(host, installation, engine_path=engine, parts=scope.parts - apart)
+        if not host.image():
+            facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
+        facts = replace(facts, packages=ask_distribution(host, facts, installation, options))
+        return replace(facts, weights=weights.result()) if weights else facts
+
+
 def _with_builder(
     host: Host, engine: EngineFacts | Unknown, wanted: Wanted
 ) -> EngineFacts | Unknown:
     """Look for the Python of an engine that is yet to be added; it takes processes to tell."""
     if wanted.installation.simulate or not isinstance(engine, EngineFacts) or engine.present:
-        return engine
-    if host.image():
         return engine
     python = find_interpreter(host, read_recipe(wanted.installation.engine_version).pythons)
     return replace(engine, builder=python.path if python and python.makes_venvs else None)

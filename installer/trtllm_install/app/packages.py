@@ -11,18 +11,24 @@ from trtllm_install.model.installation import Installation
 from trtllm_install.probes.package_manager import probe_debs, probe_packages
 
 
-def with_packages(host: Host, facts: Facts, installation: Installation, options: Options) -> Facts:
-    """Return the facts with what the distribution would bring; reads only."""
+def ask_distribution(
+    host: Host, facts: Facts, installation: Installation, options: Options
+) -> PackageFacts | None:
+    """Return what the distribution would bring for what ``facts`` lack; reads only.
+
+    None where nothing lacks or nothing may be asked. Takes a second or two of apt's own
+    where apt keeps no cache.
+    """
     if not options.packages or host.image():
-        return facts
+        return None
     wanted = lacking_packages(facts, installation)
     if not wanted:
-        return facts
+        return None
     seen = _asked(host, wanted, options)
     if seen and _brings_other_mpi(seen):
         wanted = tuple(name for name in wanted if name != OPEN_MPI_PACKAGE)
         seen = _asked(host, wanted, options) if wanted else None
-    return replace(facts, packages=seen)
+    return seen
 
 
 def _asked(host: Host, wanted: tuple[str, ...], options: Options) -> PackageFacts | None:

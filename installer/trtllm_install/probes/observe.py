@@ -69,7 +69,7 @@ def observe(
     return Facts(
         root=host.is_root(),
         gpu=seen("gpu", lambda: _gpus(host, installation, python)),
-        weights=tuple(_weights(host, installation))
+        weights=observe_weights(host, installation)
         if "weights" in parts
         else tuple((i.name, NOT_ASKED) for i in installation.instances),
         ports=probe_ports(host, wanted)
@@ -89,10 +89,16 @@ def observe(
     )
 
 
+def observe_weights(
+    host: Host, installation: Installation
+) -> tuple[tuple[str, WeightsFacts | Unknown], ...]:
+    """Return what lies in each instance's folder of weights; each folder is read once."""
+    return tuple(_weights(host, installation))
+
+
 def _weights(
     host: Host, installation: Installation
 ) -> Iterator[tuple[str, WeightsFacts | Unknown]]:
-    """Read each folder once, however many instances share it."""
     read: dict[str, WeightsFacts | Unknown] = {}
     for instance in installation.instances:
         if instance.weights not in read:

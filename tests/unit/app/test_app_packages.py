@@ -1,6 +1,7 @@
 """Packages of the distribution: planned, fetched, brought, undone, and taken away."""
 
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -14,6 +15,7 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.rollback import rollback
 from trtllm_install.app.uninstall import plan_uninstall, uninstall
 from trtllm_install.apply.packages import POLICY
+from trtllm_install.host.protocol import Completed
 from trtllm_install.model.errors import ApplyFailed, GateFailed, PreflightFailed
 from trtllm_install.receipts.store import read_receipt
 
@@ -49,6 +51,23 @@ def test_install_brings_what_lacks_and_a_second_asks_nobody(apt: FakeApt) -> Non
     apt.host.ran.clear()
     assert install(apt.host, MULTI, Heard()).step.plan.count == 0
     assert not [argv for argv in apt.host.ran if argv[0] == "apt-get"]
+
+
+def test_apt_is_asked_while_weights_are_read(apt: FakeApt, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer, list_names = Event(), apt._apt_get, FakeHost.names_in
+
+    def reply(argv: tuple[str, ...], stdin: str) -> Completed:
+        asked.set()
+        return answer(argv, stdin)
+
+    def names_in(host: FakeHost, path: str) -> tuple[str, ...]:
+        if path.startswith("/models"):
+            assert asked.wait(20)
+        return list_names(host, path)
+
+    apt.host.answer_command(["apt-get"], by=reply)
+    monkeypatch.setattr(FakeHost, "names_in", names_in)
+    assert {"packages-absent", "weights-missing"} <= codes(looked(apt, REAL))
 
 
 def test_what_fails_later_takes_its_packages_along(apt: FakeApt) -> None:
