@@ -28,6 +28,8 @@ from trtllm_install.probes.removed import probe_removed
 from trtllm_install.receipts.store import read_receipt
 
 HIDDEN: Final = "needs-root-to-see"
+_WEIGHTS: Final = frozenset({"weights"})
+_PROGRAMS: Final = frozenset({"proxy", "system"})  # what apt has to be asked about
 ADVISORIES: Final = "configs/advisories.yaml"
 
 
@@ -78,17 +80,28 @@ def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
 
 
 def _observed(host: Host, wanted: Wanted, options: Options, scope: Scope) -> Facts:
-    """Observe the host: big weights, which take a second, beside the rest, where apt does."""
-    installation, engine = wanted.installation, wanted.engine.program
-    apart = frozenset[str]() if host.image() else scope.parts & {"weights"}
-    with ThreadPoolExecutor(1) as pool:
-        # Not the rest: what it starts has to end with an interrupt, which the main thread gets.
-        weights = pool.submit(observe_weights, host, installation) if apart else None
-        facts = observe(host, installation, engine_path=engine, parts=scope.parts - apart)
-        if not host.image():
-            facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
-        facts = replace(facts, packages=ask_distribution(host, facts, installation, options))
-        return replace(facts, weights=weights.result()) if weights else facts
+    """Observe the host: apt and big weights, which take a second each, beside the rest."""
+    installation = wanted.installation
+
+    def seen(parts: frozenset[str]) -> Facts:
+        return observe(host, installation, engine_path=wanted.engine.program, parts=parts)
+
+    if host.image():
+        return seen(scope.parts)
+    with ThreadPoolExecutor(2) as pool:
+        read = scope.parts >= _WEIGHTS
+        weights = pool.submit(observe_weights, host, installation) if read else None
+        programs = seen(scope.parts & _PROGRAMS)
+        packages = pool.submit(ask_distribution, host, programs, installation, options)
+        facts = seen(scope.parts - _PROGRAMS - _WEIGHTS)
+        facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
+        return replace(
+            facts,
+            proxy=programs.proxy,
+            system=programs.system,
+            weights=weights.result() if weights else facts.weights,
+            packages=packages.result(),
+        )
 
 
 def _with_builder(
