@@ -278,6 +278,24 @@ def test_batches_leave_the_capacity(
     assert filter_called(home, "batches")(order, sizes, ROTATION, capacity) == wanted
 
 
+def test_a_batch_is_in_rotation_when_the_next_one_begins(home: Path) -> None:
+    """Two were left drained, two must stay: the two come back first, and then there are four."""
+    peers = [{"name": name, "models": ["a"]} for name in ("g1", "g2", "g3", "g4")]
+    order = [peer["name"] for peer in peers]
+    batches = filter_called(home, "batches")
+    assert batches(order, [2], {"a": ["g3", "g4"]}, {"a": 2}, peers) == [2, 2]
+    assert batches(order, [1, "100%"], {"a": []}, {"a": 2}, peers) == [1, 3]
+
+
+def test_a_batch_that_is_too_much_is_told_with_its_model(home: Path) -> None:
+    lacking = filter_called(home, "lacking")
+    assert (
+        lacking(["g1", "g2"], ROTATION, {"a": 2}) == "a would have 1 in rotation, and 2 must stay"
+    )
+    assert lacking(["g1"], ROTATION, {"a": 2, "b": 1}) == ""
+    assert lacking(["g4"], ROTATION, {"a": 9}) == ""
+
+
 def test_no_batch_is_made_when_one_host_is_too_much(home: Path) -> None:
     with pytest.raises(Exception, match="b would have 0 in rotation, and 1 must stay"):
         filter_called(home, "batches")(["g3"], [1], ROTATION, {"b": 1})
@@ -302,6 +320,10 @@ def test_only_a_peer_that_every_front_serves_is_in_rotation(home: Path) -> None:
     assert rotation([front(), front("g1")]) == {"a": ["g2"]}
     assert rotation([front("g1"), front("g2")]) == {"a": []}
     assert rotation([{"installed": False}]) == {}
+    # A model that nobody is sent requests for is counted by what the hosts say of themselves.
+    peers = [{"name": name, "models": ["a", "c"]} for name in ("g1", "g2")]
+    assert rotation([front("g1")], peers, ["g1", "g2"]) == {"a": ["g2"], "c": ["g1", "g2"]}
+    assert rotation([], peers, ["g2"]) == {"a": ["g2"], "c": ["g2"]}
 
 
 def test_skew_names_what_differs_and_who(home: Path) -> None:

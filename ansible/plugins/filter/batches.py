@@ -13,7 +13,8 @@ description:
   - Takes peers in the order of a roll-out and returns the sizes of its batches, for C(serial).
   - A batch is as large as was asked for, or as the capacity allows. It is an error when a single
     host is too much.
-positional: sizes, rotation, capacity
+  - The peers of a batch are in rotation when the next one begins.
+positional: sizes, rotation, capacity, peers
 options:
   _input:
     description: Peers in the order of the roll-out.
@@ -28,11 +29,16 @@ options:
   rotation:
     description: What P(trtllm.host.in_rotation#filter) returned.
     type: dict
-    default: {}
+    required: true
   capacity:
     description: Model to the number of peers that must stay in rotation.
     type: dict
-    default: {}
+    required: true
+  peers:
+    description: What P(trtllm.host.endpoints#filter) returned.
+    type: list
+    elements: dict
+    default: []
 author:
   - The trtllm-install authors (@trtllm-install)
 """
@@ -51,21 +57,32 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.trtllm.host.plugins.plugin_utils.capacity import lacking
 
 
-def batches(peers: list, sizes: list, rotation: dict, capacity: dict) -> list:
+def batches(order: list, sizes: list, rotation: dict, capacity: dict, peers: list = ()) -> list:
     """Return the sizes of batches, each of which leaves the capacity."""
-    wanted = [count_of(size, len(peers)) for size in sizes]
-    left, result = list(peers), []
+    left, result = list(order), []
+    wanted = [count_of(size, len(left)) for size in sizes]
     while left:
-        size = wanted[min(len(result), len(wanted) - 1)]
+        size = min(wanted[min(len(result), len(wanted) - 1)], len(left))
         while size and (short := lacking(left[:size], rotation, capacity)):
             size -= 1
         if not size:
             raise AnsibleFilterError(f"cannot take {left[0]} out of rotation: {short}")
-        result.append(min(size, len(left)))
+        result.append(size)
+        rotation = joined(rotation, left[:size], peers)
         left = left[size:]
     return result
+
+
+def joined(rotation: dict, batch: list, peers: list) -> dict:
+    """Return who is in rotation once a batch has come back."""
+    serves = {peer["name"]: peer["models"] for peer in peers}
+    return {
+        model: sorted({*there, *(name for name in batch if model in serves.get(name, ()))})
+        for model, there in rotation.items()
+    }
 
 
 def count_of(size: object, total: int) -> int:
@@ -78,19 +95,6 @@ def count_of(size: object, total: int) -> int:
             f"cannot read batch size {size!r}: no number, no percentage"
         ) from error
     return max(1, count)
-
-
-def lacking(batch: list, rotation: dict, capacity: dict) -> str:
-    """Return which model would have too few peers without this batch, empty if none."""
-    for model, least in sorted(capacity.items()):
-        peers = rotation.get(model, [])
-        taken = [peer for peer in peers if peer in batch]
-        # A batch that serves nothing yet takes nothing away.
-        if taken and len(peers) - len(taken) < least:
-            return (
-                f"{model} would have {len(peers) - len(taken)} in rotation, and {least} must stay"
-            )
-    return ""
 
 
 class FilterModule:

@@ -1,0 +1,158 @@
+"""Who is rolled out, and how many at a time, by the play itself and what a front tier says.
+
+The part of the play that decides runs as it is, behind a play that stands for the check. The
+tool of the front tier answers only where Ansible has gone to the front tier to ask it.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import checkout, collection, needs
+
+GPUS = ("gpu1", "gpu2", "gpu3", "gpu4")
+MODEL = "a"
+REACHED = "REACHED_THE_FRONT_TIER"
+CONNECTION = f"""
+from ansible.plugins.connection.local import Connection as Local
+
+DOCUMENTATION = '''
+name: reaching
+short_description: Local, and says so
+description: Local, and says so.
+author: [the tests]
+'''
+
+class Connection(Local):
+    transport = "reaching"
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        return super().exec_command("export {REACHED}=1; " + cmd, in_data, sudoable)
+"""
+TOOL = f"""#!/bin/sh
+[ -n "${REACHED}" ] || {{ echo "asked on the wrong host" >&2; exit 1; }}
+[ "$1" != --version ] || {{ echo trtllm-install 0.1.0; exit 0; }}
+exec cat "$(dirname "$0")/answer"
+"""
+CHECKED: dict[str, Any] = {
+    "hosts": "all",
+    "gather_facts": False,
+    "tasks": [
+        {
+            "ansible.builtin.set_fact": {
+                "rollout_name": "{{ inventory_hostname }}",
+                "rollout_checked": True,
+                "rollout_serves": "{{ serves }}",
+                "host_pending": True,
+            }
+        }
+    ],
+}
+
+
+def backends(*serving: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"{peer}/{MODEL}",
+            "peer": peer,
+            "model": MODEL,
+            "state": "healthy",
+            "serving": peer in serving,
+            "draining": False,
+            "in_flight": 0,
+        }
+        for peer in GPUS
+    ]
+
+
+def decided(folder: Path, said: list[dict[str, Any]] | None, *, serves: bool) -> str:
+    """Let the play decide; return what it says, spaces made one."""
+    home = collection.place(folder)
+    plays = yaml.safe_load((home / "playbooks/rollout.yml").read_text(encoding="utf-8"))
+    (decide,) = (play for play in plays if play["name"] == "Decide")
+    (folder / "play.json").write_text(json.dumps([CHECKED, decide]), encoding="utf-8")
+    (folder / "plugins").mkdir()
+    (folder / "plugins/reaching.py").write_text(CONNECTION, encoding="utf-8")
+    tool = folder / "trtllm-install"
+    tool.write_text(TOOL, encoding="utf-8")
+    tool.chmod(0o755)
+    answer = {
+        "apiVersion": "trtllm.install/v1",
+        "host": "front1",
+        "ok": True,
+        "exit_code": 0,
+        "profile": "front",
+        "installation": {},
+        "instances": [],
+        "backends": said,
+    }
+    (folder / "answer").write_text(json.dumps(answer), encoding="utf-8")
+    gpus = {name: {"ansible_host": f"192.0.2.{n}"} for n, name in enumerate(GPUS)}
+    front = {"ansible_connection": "reaching", "host_executable": str(tool)}
+    inventory = {
+        "vars": {
+            "ansible_connection": "local",
+            "ansible_become": False,
+            "serves": serves,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "rollout_models": [MODEL],
+            "rollout_capacity": {MODEL: 2},
+            "rollout_batches": [1, "100%"],
+        },
+        "children": {
+            "trtllm_gpu": {"hosts": gpus},
+            "trtllm_front": {"hosts": {} if said is None else {"front1": front}},
+        },
+    }
+    (folder / "inventory.json").write_text(json.dumps({"all": inventory}), encoding="utf-8")
+    (folder / "ansible.cfg").write_text("", encoding="utf-8")
+    ended = subprocess.run(
+        [needs.program("ansible-playbook"), "-i", str(folder / "inventory.json"), "play.json"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(folder),
+            "ANSIBLE_CONNECTION_PLUGINS": str(folder / "plugins"),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "true",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    return " ".join((ended.stdout + ended.stderr).split())
+
+
+@pytest.mark.parametrize(
+    ("said", "serves", "wanted"),
+    [
+        (backends(*GPUS), True, "gpu1, gpu2, gpu3, gpu4 in batches of 1, 2, 1"),
+        (backends("gpu2", "gpu3"), True, "gpu1, gpu2, gpu3, gpu4 in batches of 1, 1, 2"),
+        (backends("gpu1"), True, "gpu1 out of rotation: a would have 0 in rotation, and 2 must"),
+        # Nobody is in rotation there, so that those count that serve all the same.
+        (backends(), True, "gpu1, gpu2, gpu3, gpu4 in batches of 1, 2, 1"),
+        (None, True, "gpu1, gpu2, gpu3, gpu4 in batches of 1, 2, 1"),
+        (None, False, "gpu1, gpu2, gpu3, gpu4 in batches of 1, 3"),
+    ],
+    ids=["all", "two", "one", "none by the front", "no front", "empty fleet"],
+)
+def test_the_play_never_takes_more_than_the_capacity_allows(
+    tmp_path: Path, said: list[dict[str, Any]] | None, *, serves: bool, wanted: str
+) -> None:
+    output = decided(tmp_path, said, serves=serves)
+    assert wanted in output, output[-3000:]
+
+
+def test_the_play_that_decides_asks_no_host_over_a_connection_of_its_own() -> None:
+    """A connection of a play would hold for the front tier that it delegates to."""
+    text = (checkout.ROOT / "ansible/playbooks/rollout.yml").read_text(encoding="utf-8")
+    (decide,) = (play for play in yaml.safe_load(text) if play["name"] == "Decide")
+    assert "connection" not in decide
