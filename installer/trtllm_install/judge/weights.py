@@ -56,7 +56,7 @@ def check_weights(facts: Facts, installation: Installation) -> Iterator[Finding]
 def check_remote_code(
     facts: Facts, installation: Installation, keys: Mapping[str, Mapping[str, object]]
 ) -> Iterator[Finding]:
-    """List the code of checkpoints that runs, where an argument or the YAML lets it.
+    """List the code that checkpoints bring or name, where an argument or the YAML lets it run.
 
     ``keys`` are, by instance, the engine's arguments with its YAML over them.
     """
@@ -64,8 +64,12 @@ def check_remote_code(
     for instance in installation.instances:
         weights = observed.get(instance.name)
         allowed = keys.get(instance.name, {}).get(_CODE)
-        if isinstance(weights, WeightsFacts) and weights.remote_code and allowed:
+        if not isinstance(weights, WeightsFacts) or not allowed:
+            continue
+        if weights.remote_code:
             yield _code(instance, weights)
+        if weights.code_elsewhere:
+            yield _code_elsewhere(instance, weights)
 
 
 def _is_simulated(installation: Installation, instance: Instance) -> bool:
@@ -106,6 +110,20 @@ def _code(instance: Instance, weights: WeightsFacts) -> Finding:
         for c in weights.remote_code
     )
     return found("weights-remote-code", instance.name, what=listed)
+
+
+def _code_elsewhere(instance: Instance, weights: WeightsFacts) -> Finding:
+    first = weights.code_elsewhere[0]
+    repository = first.partition("--")[0]
+    fetch = ["hf", "download", repository, "--include", "*.py", "--local-dir", weights.folder]
+    return found(
+        "weights-code-elsewhere",
+        instance.name,
+        what=f"auto_map names {', '.join(weights.code_elsewhere)}",
+        expected="code that lies in the checkpoint's own folder; the engine runs offline",
+        remedy=f"read that code, fetch it ({shlex.join(fetch)}), and take '{repository}--' "
+        f"out of auto_map in {weights.folder}",
+    )
 
 
 def _matters(blocked: Blocked, installation: Installation) -> bool:

@@ -20,6 +20,7 @@ from trtllm_install.model.facts import (
 )
 from trtllm_install.model.installation import Instance
 from trtllm_install.probes.access import blocked_paths
+from trtllm_install.probes.auto_map import parse_auto_map
 from trtllm_install.probes.download import download_user, unfinished
 from trtllm_install.probes.index import parse_index
 from trtllm_install.probes.safetensors import read_header
@@ -67,6 +68,7 @@ class _Reading:
         self._tokenizer()
         shards = self._shards()
         remote_code = tuple(self._code())
+        elsewhere = self._elsewhere(config)
         architectures = config.get("architectures")
         longest = config.get("max_position_embeddings")
         return WeightsFacts(
@@ -83,6 +85,7 @@ class _Reading:
             architecture=parse_architecture(config),
             longest=longest if isinstance(longest, int) and longest > 0 else 0,
             remote_code=remote_code,
+            code_elsewhere=elsewhere,
             shards=len(shards),
             tensors=self.tensors,
             size=self.size,
@@ -154,6 +157,10 @@ class _Reading:
                 if at[1].size <= CODE_LIMIT:
                     digest = sha256(self.host.read(at[0], limit=CODE_LIMIT) or b"").hexdigest()
                 yield RemoteCode(name=name, sha256=digest)
+
+    def _elsewhere(self, config: Mapping[str, object]) -> tuple[str, ...]:
+        tokenizer = self._json("tokenizer_config.json", required=False) or {}
+        return tuple(dict.fromkeys((*parse_auto_map(config), *parse_auto_map(tokenizer))))
 
     def _quantization(self, config: Mapping[str, object]) -> tuple[str, str]:
         """Return what ModelOpt's own file states, else what config.json does."""

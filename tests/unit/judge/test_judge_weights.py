@@ -28,3 +28,16 @@ def test_code_of_a_checkpoint_is_listed_by_hash_where_it_runs(
     )
     assert [x.subject for x in found] == (["nemotron"] if told else [])
     assert all(f"modeling_x.py sha256:{'ab' * 32}" in x.message for x in found)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_code_of_another_repository_stops_an_install_where_it_would_run(allowed: bool) -> None:
+    weights = tuple(
+        (name, replace(seen, code_elsewhere=("them/code--conf.Conf",)))
+        for name, seen in FACTS.weights
+        if isinstance(seen, f.WeightsFacts)
+    )
+    keys = {"nemotron": {"trust_remote_code": allowed}}
+    found = list(check_remote_code(replace(FACTS, weights=weights), INSTALLATION, keys))
+    assert [x.code for x in found] == (["weights-code-elsewhere"] if allowed else [])
+    assert all("hf download them/code --include '*.py'" in x.remedy for x in found)

@@ -283,6 +283,19 @@ def test_remote_code_is_listed_by_hash_and_bounded(host: FakeHost) -> None:
     )
 
 
+def test_code_of_another_repository_is_named_as_it_is_written(host: FakeHost) -> None:
+    config = {"auto_map": {"AutoConfig": "them/code--conf.Conf", "AutoModel": "model.Model"}}
+    tokenizer = {
+        "auto_map": {"AutoTokenizer": ["them/code--tok.Tok", None, "them/code--conf.Conf"]}
+    }
+    host.add_file(f"{FOLDER}/config.json", json.dumps(config))
+    host.add_file(f"{FOLDER}/tokenizer_config.json", json.dumps(tokenizer))
+    assert probe(host).code_elsewhere == ("them/code--conf.Conf", "them/code--tok.Tok")
+    host.add_file(f"{FOLDER}/config.json", json.dumps({"auto_map": ["them/code--x.X"]}))
+    host.remove(f"{FOLDER}/tokenizer_config.json")
+    assert probe(host).code_elsewhere == ()
+
+
 def test_kv_cache_quantization_is_read_and_never_assumed(host: FakeHost) -> None:
     quant = f"{FOLDER}/hf_quant_config.json"
     host.add_file(quant, json.dumps({"quantization": {"quant_algo": "NVFP4"}}))

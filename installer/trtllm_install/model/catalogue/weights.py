@@ -86,6 +86,11 @@ KINDS: Final[dict[str, Kind]] = {
         "{} runs code of its checkpoint",
         "With --trust_remote_code the engine runs the Python files of the checkpoint.",
     ),
+    "weights-code-elsewhere": error(
+        "The weights name code of another repository",
+        "load the weights of {}",
+        "auto_map names a class that would be fetched from the hub, where the engine may not ask.",
+    ),
     "weights-unreadable": error(
         "Weights cannot be read by the service user",
         "open the weights of {} as user trtllm",

@@ -64,6 +64,7 @@ class WeightsFacts:
     architecture: Architecture | None = None  # None = config.json does not say it
     longest: int = 0  # tokens that the model was made for; 0 = not stated
     remote_code: tuple[RemoteCode, ...] = ()
+    code_elsewhere: tuple[str, ...] = ()  # as auto_map writes it: "owner/name--module.Class"
     shards: int = 0
     tensors: int = 0
     size: int = 0  # bytes of all shards that are there
