@@ -208,7 +208,8 @@ def variants(
 
         ours = folder / "ours"
         ours.mkdir(mode=0o755)
-        rig = Rig(ours, [Backend(name, port) for name, port in ports.items()])
+        backends = [Backend(name, port) for name, port in ports.items()]
+        rig = Rig(ours, backends, access_log="off")  # as it is installed
         stack.callback(rig.stop)
         rig.start()
         eventually("ours is healthy", lambda: rig.ask("GET", "/health").status == 200)

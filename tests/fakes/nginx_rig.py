@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import http.client
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -27,6 +29,11 @@ MODULES: Final = (
     "/usr/lib/nginx/modules/ngx_http_lua_module.so",
 )
 NOBODY: Final = 65534
+_LOWEST, _BEYOND = 12000, 32000
+# Begun anywhere, since other processes test at the same time.
+_PORTS: Final = itertools.cycle(
+    (*range(begin := random.randrange(_LOWEST, _BEYOND), _BEYOND), *range(_LOWEST, begin))
+)
 QWEN: Final = "nvidia/Qwen3-30B-A3B-FP4"
 NEMOTRON: Final = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4"
 
@@ -42,10 +49,16 @@ def nginx_binary() -> str:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port on which nobody listens now.
+
+    It is below those that the kernel gives to outgoing connections, so none of these takes
+    it before the server does; and this process is never told the same one twice.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("_PORTS has no end")
 
 
 def eventually(what: str, holds: Callable[[], object], *, within: float = 10) -> None:

@@ -87,6 +87,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         tls_files=[_lua(spec.tls.certificate), _lua(spec.tls.key)] if spec.tls else [],
         engine_metrics="true" if spec.engine_metrics else "false",
         between_chunks_s=spec.between_chunks_s,
+        access_log=spec.access_log != "off",
         queue=spec.queue,
         wait_s=spec.wait_s,
         backends=[

@@ -30,6 +30,14 @@ return {
         assert(problem.message:find("nvidia/Nemotron", 1, true))
         assert(#problem.message < 400)
     end,
+    ["however a model is called, it is found a second time as the first"] = function()
+        for _ = 1, 2 do
+            for i = 1, 1500 do
+                assert(router.find("my-QWEN-" .. i) == router.find("qwen"))
+                assert(router.find("nobody-" .. i) == nil)
+            end
+        end
+    end,
     ["a listed id is given back as the profile writes it"] = function()
         local model, id = router.find_listed("NVIDIA/NEMOTRON")
         assert(model.id == "nvidia/Nemotron" and id == "nvidia/Nemotron")

@@ -64,8 +64,7 @@ end
 
 -- nginx flushes with nothing to send in two cases: headers have come without a body,
 -- and the backend has broken off or fallen silent. It does not for a client that left.
-local function note_flush(name)
-    local ctx = ngx.ctx
+local function note_flush(ctx, name)
     if ctx.was_flushed or ngx.var.upstream_response_length ~= "0" then
         sightings.note_error(name, "stream_cut")
     end
@@ -75,24 +74,25 @@ end
 -- body filter of proxied answers. Bytes of a success are only noted: they show that
 -- a backend lives which is too busy for health checks.
 local function filter_body()
+    local ctx = ngx.ctx
     if ngx.status < 400 then
-        local name = ngx.var.trtllm_upstream
-        if name == "" then
+        local name = ctx.backend
+        if not name then
             return
         end
         local chunk = ngx.arg[1]
         if chunk ~= "" then
             sightings.note_bytes(name)
-            metrics.note_chunk(chunk)
+            metrics.note_chunk(ctx, chunk)
             if silence.is_on then
                 silence.note_chunk(name)
             end
         elseif not ngx.arg[2] then
-            note_flush(name)
+            note_flush(ctx, name)
         end
         return
     end
-    local parts = ngx.ctx.error_parts
+    local parts = ctx.error_parts
     if not parts then
         return
     end

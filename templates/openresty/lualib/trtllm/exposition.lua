@@ -132,7 +132,6 @@ end
 
 -- GET /metrics
 local function answer()
-    reply.check_request_id()
     local method = ngx.req.get_method()
     if method ~= "GET" and method ~= "HEAD" then
         return reply.send_error { status = 405, code = "method_not_allowed", allow = "GET, HEAD",

@@ -9,10 +9,12 @@ local problems = require "trtllm.problems"
 local replicas = require "trtllm.replicas"
 local reply = require "trtllm.reply"
 local router = require "trtllm.router"
+local routes = require "routes"
 local shared = require "trtllm.shared"
 local silence = require "trtllm.silence"
 local sightings = require "trtllm.sightings"
 
+local IS_LOGGED = routes.access_log
 local MODEL_IN_LOG = 128
 
 local function refuse_method(allow)
@@ -22,24 +24,29 @@ local function refuse_method(allow)
     }
 end
 
--- access phase of the POST paths: sets $trtllm_upstream or answers itself.
-local function route_by_model()
-    reply.check_request_id()
-    if not keys.demand() then
-        return
-    end
-    if ngx.req.get_method() ~= "POST" then
-        return refuse_method("POST")
-    end
-    local verdict, wanted = body.read_model()
-    if verdict == "too_long" then
-        return reply.send_error(router.unknown_model(wanted))
-    elseif verdict ~= "string" then
-        return reply.send_error(problems.about_body(verdict))
-    end
-    local var = ngx.var
-    var.trtllm_model = #wanted > MODEL_IN_LOG and wanted:sub(1, MODEL_IN_LOG) or wanted
+-- What the filters and the log phase know of the request. With all its fields from the
+-- beginning, the table never grows.
+local function new_notes()
+    return {
+        backend = false, first_at = false, events = false, tail = false, before = false,
+        was_flushed = false,
+    }
+end
+
+-- For the access log, and for the counts of requests that reach no backend.
+local function note_model(wanted)
+    ngx.var.trtllm_model = #wanted > MODEL_IN_LOG and wanted:sub(1, MODEL_IN_LOG) or wanted
+end
+
+-- Sends the request to a backend, or answers itself. A function of its own: LuaJIT
+-- compiles it in one piece, which it cannot do with what follows the wait for a body.
+local function route(wanted)
+    local notes = new_notes()
+    ngx.ctx = notes
     local model = router.find(wanted)
+    if IS_LOGGED or not model or model.queue then
+        note_model(wanted)
+    end
     if not model then
         return reply.send_error(router.unknown_model(wanted))
     end
@@ -50,14 +57,15 @@ local function route_by_model()
         backend, refuser, block = replicas.choose(model)
     end
     if not backend then
+        note_model(wanted)
         return reply.send_error(refuser and problems.about_block(refuser.name, block)
                                 or limits.about(model, block))
     elseif not model.queue then
         shared.enter(backend.name)
     end
-    local name = backend.name
+    local name, var = backend.name, ngx.var
     if model.backends[2] then
-        ngx.ctx.model = model
+        notes.model = model
         var.trtllm_pool = "replicas"
     else
         var.trtllm_pool = backend.upstream
@@ -65,14 +73,31 @@ local function route_by_model()
     if backend.peer then
         var.trtllm_peer_key = peer_keys.authorization(backend)
     end
+    notes.backend = name
     var.trtllm_upstream = name
     sightings.note_request(name)
+end
+
+-- access phase of the POST paths: sets $trtllm_upstream or answers itself.
+local function route_by_model()
+    if not keys.demand() then
+        return
+    end
+    if ngx.req.get_method() ~= "POST" then
+        return refuse_method("POST")
+    end
+    local verdict, wanted = body.read_model()
+    if verdict == "string" then
+        return route(wanted)
+    elseif verdict == "too_long" then
+        return reply.send_error(router.unknown_model(wanted))
+    end
+    return reply.send_error(problems.about_body(verdict))
 end
 
 -- access phase of /v1/responses/{id}. Engines keep responses in their own memory
 -- and the id does not say whose it is: nginx asks each backend until one knows it.
 local function route_by_response()
-    reply.check_request_id()
     if not keys.demand() then
         return
     end
@@ -86,8 +111,7 @@ end
 -- log phase of every request, also of aborted ones. A request that ends in an error
 -- page has lost its ngx.ctx by now; the variable stays.
 local function count_out()
-    local var = ngx.var
-    local name = var.trtllm_upstream
+    local name = ngx.ctx.backend or ngx.var.trtllm_upstream
     if name and name ~= "" then
         local backend = router.by_name[name]
         shared.leave(name)
@@ -95,20 +119,18 @@ local function count_out()
         metrics.record(backend.of.id, silence.is_on and silence.forget())
     elseif ngx.req.get_method() == "POST" then
         limits.forget()
-        local model = router.find(var.trtllm_model or "")
+        local model = router.find(ngx.var.trtllm_model or "")
         metrics.record(model and model.id or "")
     end
 end
 
 -- content of the error location: nginx has ended the request with a status.
 local function answer_error()
-    reply.check_request_id()
     return reply.send_error(problems.about_status(ngx.status))
 end
 
 -- content of every path that is not on the list.
 local function answer_unknown_path()
-    reply.check_request_id()
     return reply.send_error {
         status = 404, code = "not_found",
         message = "there is no such path here: " .. reply.shown(ngx.var.uri, 200),

@@ -114,7 +114,6 @@ local function demand()
     if knows() then
         return true
     end
-    reply.check_request_id()
     local given = ngx.var.http_authorization
     reply.send_error {
         status = 401, code = "invalid_api_key", challenge = 'Bearer realm="trtllm"',
@@ -137,4 +136,6 @@ local function make_local()
     return text
 end
 
-return { knows = knows, demand = demand, make_local = make_local, mark = mark }
+return {
+    are_asked = keys ~= nil, knows = knows, demand = demand, make_local = make_local, mark = mark,
+}

@@ -4,20 +4,30 @@
 -- sorts and prints. It outlives reloads; a worker that is killed takes a second of
 -- counts with it. Names are few: models of the profile, statuses, names of keys.
 
+local ffi = require "ffi"
+local keys = require "trtllm.keys"
 local router = require "trtllm.router"
+
+ffi.cdef [[ long strtol(const char *text, char **rest, int base); ]]
 
 local dict = ngx.shared.trtllm_metrics
 local PREFIX = "trtllm_proxy_"
 local FLUSH_S = 1
 local MAX_ANSWERS = 2000 -- pairs of status and client that one worker tells apart
 local DATA, EVENT, COMMENT = ("de:"):byte(1, 3) -- how a stream of events begins
+local SPACE, ZERO, NINE = (" 09"):byte(1, 3)
 local USAGE_WITHIN = 1024 -- bytes of the end
 local PERIOD_S, KEPT_S = 10, 900
 
 -- Seconds. A first token may take minutes, a stream an hour.
 local BOUNDS = {
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800,
+    math.huge,
 }
+local BOUND_NAMES, buckets = {}, {}
+for i, bound in ipairs(BOUNDS) do
+    BOUND_NAMES[i] = bound == math.huge and "+Inf" or tostring(bound)
+end
 
 local of_models = {} -- model -> what its requests came to since the last flush
 local of_backends = {} -- backend -> code -> how often it has failed since then
@@ -27,8 +37,9 @@ local function escape(text)
     return (text:gsub('[\\"\n]', { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }))
 end
 
+-- An array of seconds; they find their buckets when they are put together.
 local function new_histogram()
-    return { sum = 0, n = 0 }
+    return { n = 0, sum = 0 }
 end
 
 -- Made once for each model; the way of a request only adds to numbers.
@@ -42,12 +53,8 @@ local function new_model(model)
 end
 
 local function observe(histogram, seconds)
-    local place = 1
-    while BOUNDS[place] and seconds > BOUNDS[place] do
-        place = place + 1
-    end
-    histogram[place] = (histogram[place] or 0) + 1
-    histogram.sum, histogram.n = histogram.sum + seconds, histogram.n + 1
+    local n = histogram.n + 1
+    histogram[n], histogram.n, histogram.sum = seconds, n, histogram.sum + seconds
 end
 
 local function count_answer(of_model, status, client)
@@ -68,12 +75,11 @@ end
 
 -- body filter of successes. Tokens are what the engine says in `usage`, which is at the
 -- end; a stream that does not tell has about one token for each event.
-local function note_chunk(chunk)
-    local ctx = ngx.ctx
+local function note_chunk(ctx, chunk)
     if not ctx.first_at then
         ctx.first_at = ngx.now()
         local first = chunk:byte(1)
-        ctx.events = (first == DATA or first == EVENT or first == COMMENT) and 0 or nil
+        ctx.events = (first == DATA or first == EVENT or first == COMMENT) and 0
     end
     if ctx.events then
         local events, at = 0, chunk:find("\n\n", 1, true)
@@ -85,6 +91,7 @@ local function note_chunk(chunk)
     ctx.tail, ctx.before = chunk, ctx.tail
 end
 
+-- No pattern and no loop: LuaJIT compiles neither here.
 local function told(chunk)
     if not chunk then
         return nil
@@ -94,7 +101,10 @@ local function told(chunk)
     if not at then
         _, at = chunk:find('"output_tokens":', from, true)
     end
-    return at and tonumber(chunk:match("^%s*(%d+)", at + 1))
+    local digit = at and (chunk:byte(at + 1) == SPACE and chunk:byte(at + 2) or chunk:byte(at + 1))
+    if digit and digit >= ZERO and digit <= NINE then
+        return tonumber(ffi.C.strtol(ffi.cast("const char *", chunk) + at, nil, 10))
+    end
 end
 
 local function tokens_of(ctx)
@@ -105,6 +115,7 @@ end
 -- `was_cut` tells that the backend and not the client has left.
 local function record(model, was_cut)
     local var, status, ctx = ngx.var, ngx.status, ngx.ctx
+    local client = keys.are_asked and var.trtllm_key or ""
     local now, started = ngx.now(), ngx.req.start_time()
     local mine = of_models[model]
     if not mine then
@@ -112,7 +123,7 @@ local function record(model, was_cut)
         of_models[model] = mine
     end
     local left = not was_cut and (status == 499 or var.request_completion == "")
-    count_answer(mine, left and 499 or status, var.trtllm_key or "")
+    count_answer(mine, left and 499 or status, client)
     mine.requests = mine.requests + 1
     mine.received = mine.received + (tonumber(var.request_length) or 0)
     mine.sent = mine.sent + (tonumber(var.bytes_sent) or 0)
@@ -149,18 +160,25 @@ local function flush_histogram(name, labels, histogram)
     if histogram.n == 0 then
         return
     end
-    local sum = 0
-    for place = 1, #BOUNDS do
-        sum = sum + (histogram[place] or 0)
-        -- Zeros too: a histogram has all its buckets.
-        add(name .. "_bucket", labels .. ',le="' .. BOUNDS[place] .. '"', sum)
-        histogram[place] = nil
+    for i = 1, #BOUNDS do
+        buckets[i] = 0
     end
-    histogram[#BOUNDS + 1] = nil
-    add(name .. "_bucket", labels .. ',le="+Inf"', histogram.n)
+    for i = 1, histogram.n do
+        local seconds, place = histogram[i], 1
+        while seconds > BOUNDS[place] do
+            place = place + 1
+        end
+        buckets[place] = buckets[place] + 1
+    end
+    local upto = 0
+    for i = 1, #BOUNDS do
+        upto = upto + buckets[i]
+        -- Zeros too: a histogram has all its buckets.
+        add(name .. "_bucket", labels .. ',le="' .. BOUND_NAMES[i] .. '"', upto)
+    end
     add(name .. "_sum", labels, histogram.sum)
     add(name .. "_count", labels, histogram.n)
-    histogram.sum, histogram.n = 0, 0
+    histogram.n, histogram.sum = 0, 0
 end
 
 local function history_key(period, model, figure)

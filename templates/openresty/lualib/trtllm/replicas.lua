@@ -70,6 +70,7 @@ local function move(ctx, from)
     end
     shared.leave(from)
     shared.enter(to.name)
+    ctx.backend = to.name
     ngx.var.trtllm_upstream = to.name
     local key = peer_keys.authorization(to)
     if key ~= ngx.var.trtllm_peer_key then
@@ -82,7 +83,8 @@ end
 -- balancer phase of models with several backends: nginx comes again for each
 -- connection that could not be made.
 local function balance()
-    local ctx, name = ngx.ctx, ngx.var.trtllm_upstream
+    local ctx = ngx.ctx
+    local name = ctx.backend
     if ctx.tried then
         name = move(ctx, name)
     else

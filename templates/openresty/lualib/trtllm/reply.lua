@@ -59,16 +59,7 @@ local function send_error(problem)
         problem.message, problem.kind or kind_of(problem.status), problem.param, problem.code))
 end
 
--- A client's request id is kept if it is short and plain, else nginx makes one.
--- Must run before $trtllm_request_id is first read.
-local function check_request_id()
-    local id = ngx.var.http_x_request_id
-    if id and (#id > 128 or id:find("[^%w._:-]")) then
-        ngx.req.clear_header("X-Request-Id")
-    end
-end
-
 return {
     quote = quote, shown = shown, error_body = error_body, kind_of = kind_of,
-    send_json = send_json, send_error = send_error, check_request_id = check_request_id,
+    send_json = send_json, send_error = send_error,
 }

@@ -25,9 +25,7 @@ for _, model in ipairs(routes.models) do
     end
 end
 
--- Exact ids first, then substrings in the order of the profile; case never matters.
--- Returns nil for an id that nobody serves.
-local function find(wanted)
+local function look_up(wanted)
     local key = wanted:lower()
     local model = exact[key]
     if model then
@@ -41,6 +39,23 @@ local function find(wanted)
         end
     end
     return nil
+end
+
+-- What clients have called models so far. What they may call them has no end.
+local MAX_CALLED, LONG = 1000, 128
+local called, calls = {}, 0
+
+-- Exact ids first, then substrings in the order of the profile; case never matters.
+-- Returns nil for an id that nobody serves.
+local function find(wanted)
+    local model = called[wanted]
+    if not model then
+        model = look_up(wanted)
+        if model and calls < MAX_CALLED and #wanted <= LONG then
+            called[wanted], calls = model, calls + 1
+        end
+    end
+    return model
 end
 
 local function unknown_model(model)

@@ -9,7 +9,6 @@ local quote = reply.quote
 local CREATED = ngx.time() -- loaded in the master: the same in every worker
 
 local function takes(methods)
-    reply.check_request_id()
     local method = ngx.req.get_method()
     if methods[method] then
         return true
