@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from fakes.fake_tree import FakeTree, KilledError, Node, normal
-from trtllm_install.host.protocol import Answer, Completed
+from trtllm_install.host.protocol import Answer, Completed, Talk
 from trtllm_install.model.errors import HostError, Locked
 
 __all__ = ["FakeHost", "KilledError", "Node"]
@@ -39,6 +39,7 @@ class FakeHost(FakeTree):
     requests: list[tuple[str, str]] = field(default_factory=list)
     headers_of: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)  # the last
     _commands: dict[tuple[str, ...], _Command] = field(default_factory=dict)
+    talkers: dict[tuple[str, int], Callable[[bytes], Talk]] = field(default_factory=dict)
     _servers: dict[tuple[str, str, str | None], Server | Answer | HostError] = field(
         default_factory=dict
     )
@@ -202,6 +203,14 @@ class FakeHost(FakeTree):
         for url in urls:
             self.http(method, url, body=body, headers=headers)
         return tuple((1e-4 * n,) * times for n, _ in enumerate(urls, 1))
+
+    def talk(
+        self, address: tuple[str, int], sent: bytes, *, drip: bytes = b"", timeout: float
+    ) -> Talk:
+        """Answer as announced, else refuse the connection."""
+        if address not in self.talkers:
+            raise HostError(f"cannot reach {address[0]}:{address[1]}: connection refused")
+        return self.talkers[address](sent)
 
     def can_bind(self, address: str, port: int) -> bool:
         """Tell whether nobody took the port; a wildcard clashes with every address."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fakes.fake_host import FakeHost
-from trtllm_install.host.protocol import Answer
+from trtllm_install.host.protocol import Answer, Talk
 from trtllm_install.model import layout
 from trtllm_install.model.clientkeys import mark_of, parse_keys
 from trtllm_install.model.errors import HostError
@@ -46,9 +46,25 @@ def answer_cases(host: FakeHost, base: str, models: Sequence[str]) -> None:
     host.answer_http("PUT", f"{base}{CHAT}", refusal(405, "method_not_allowed"))
     for path in ("/update_weights", "/release_memory", "/v1/kv_cache_hints"):
         host.answer_http("POST", f"{base}{path}", refusal(404, "not_found"))
+    host.talkers["127.0.0.1", 8000] = refuse_bytes
     for port in (8001, 8002):
         url = f"http://127.0.0.1:{port}{CHAT}"
         host.answer_http("POST", url, refusal(400, "bad_request"))
+
+
+def refuse_bytes(sent: bytes) -> Talk:
+    """Hang up on what HTTP forbids, with what the proxy says first."""
+    if sent.startswith(b"GET "):
+        return Talk(b"", ended=True)  # the header that never ends
+    status, code = 400, "bad_request"
+    if len(sent) > 30_000:
+        status, code = 431, "headers_too_large"
+    elif len(sent) > 9000:
+        status, code = 414, "uri_too_long"
+    elif b"Encoding: x\r" in sent:
+        status, code = 501, "not_implemented"
+    answer = b"HTTP/1.1 %d X\r\n\r\n%s" % (status, refusal(status, code).body)
+    return Talk(answer, ended=True)
 
 
 def refusal(status: int, code: str) -> Answer:

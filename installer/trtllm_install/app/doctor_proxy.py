@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from trtllm_install.app.doctor_framing import Case, replay_framing, said
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
@@ -15,20 +16,6 @@ from trtllm_install.proxy.keys import local_key
 _CHAT: Final = "/v1/chat/completions"
 _OTHER: Final = "no-such-model"
 _TIMES: Final = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One request, and what was answered; none of them reaches a GPU."""
-
-    name: str
-    expected: str  # "404 model_not_found": status and, of an error, its code
-    found: str
-
-    @property
-    def passed(self) -> bool:
-        """Tell whether the proxy did what it has to do."""
-        return self.found == self.expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +41,7 @@ def replay(host: Host, base: str, models: Sequence[str]) -> Iterator[Case]:
         answer = host.http(
             method, f"{base}{path}", body=body.encode() if body else None, headers=headers
         )
-        return Case(name=name, expected=expected, found=_said(answer.status, answer.body))
+        return Case(name=name, expected=expected, found=said(answer.status, answer.body))
 
     model = json.dumps(models[0])
     yield ask("the proxy lives", "200", "GET", "/livez")
@@ -76,10 +63,11 @@ def replay(host: Host, base: str, models: Sequence[str]) -> Iterator[Case]:
     yield ask("another method", "405 method_not_allowed", "PUT", _CHAT, "{}")
     for path in ("/update_weights", "/release_memory", "/v1/kv_cache_hints"):
         yield ask(f"{path} is closed", "404 not_found", "POST", path, "{}")
+    yield from replay_framing(host, base, key)
     if key:
         for name, wrong in (("no key", {}), ("a wrong key", {"Authorization": "Bearer wrong"})):
             answer = host.http("GET", f"{base}/v1/models", headers=wrong)
-            found = _said(answer.status, answer.body)
+            found = said(answer.status, answer.body)
             yield Case(name=name, expected="401 invalid_api_key", found=found)
 
 
@@ -106,12 +94,3 @@ def measure(host: Host, installed: Receipt) -> Iterator[Added]:
             direct_us=1e6 * statistics.median(direct),
             proxied_us=1e6 * statistics.median(proxied),
         )
-
-
-def _said(status: int, body: bytes) -> str:
-    if status < 400:  # noqa: PLR2004 (errors have a code)
-        return str(status)
-    try:
-        return f"{status} {json.loads(body)['error']['code']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{status} in another shape"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from trtllm_install.host.protocol import Answer
+from trtllm_install.host.protocol import Answer, Talk
 from trtllm_install.model.errors import HostError
 
 _PATIENCE_S: Final = 10.0
@@ -57,6 +57,36 @@ def time_requests(
         for connection in connections:
             connection.close()
     return tuple(map(tuple, taken))
+
+
+def talk(address: tuple[str, int], sent: bytes, *, drip: bytes, timeout: float) -> Talk:
+    """See Host.talk."""
+    deadline, heard = time.monotonic() + timeout, b""
+    try:
+        server = socket.create_connection(address, timeout)
+    except OSError as error:
+        where = f"{address[0]}:{address[1]}"
+        raise HostError(
+            f"cannot reach {where}: {_cause(error, timeout)}", hint="trtllm-install status"
+        ) from error
+    with server:
+        try:
+            server.sendall(sent)
+            while (left := deadline - time.monotonic()) > 0:
+                server.settimeout(min(left, 1))
+                try:
+                    part = server.recv(65536)
+                except TimeoutError:
+                    server.sendall(drip)
+                    continue
+                if not part:
+                    return Talk(heard, ended=True)
+                heard += part
+        except TimeoutError:
+            pass  # it does not even read
+        except OSError:
+            return Talk(heard, ended=True)
+    return Talk(heard, ended=False)
 
 
 def _cause(error: BaseException, timeout: float) -> str:

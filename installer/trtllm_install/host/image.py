@@ -8,7 +8,7 @@ from typing import NoReturn
 from trtllm_install.host import locking
 from trtllm_install.host.accounts import Accounts, TreeAccounts
 from trtllm_install.host.local import LocalHost
-from trtllm_install.host.protocol import Answer, Completed
+from trtllm_install.host.protocol import Answer, Completed, Talk
 from trtllm_install.model.errors import HostError
 
 
@@ -90,6 +90,17 @@ class ImageHost(LocalHost):
     ) -> tuple[tuple[float, ...], ...]:
         """Raise HostError."""
         raise HostError(f"cannot {method} {urls[0]}: nothing runs in an image", hint="boot it")
+
+    def talk(
+        self,
+        address: tuple[str, int],
+        sent: bytes,  # noqa: ARG002
+        *,
+        drip: bytes = b"",  # noqa: ARG002
+        timeout: float,  # noqa: ARG002
+    ) -> Talk:
+        """Raise HostError."""
+        raise HostError(f"cannot reach {address}: nothing runs in an image", hint="boot it")
 
     def lock(
         self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from trtllm_install.host import files, locking, processes, signals
 from trtllm_install.host.accounts import MACHINE, Accounts
 from trtllm_install.host.errors import refusals
-from trtllm_install.host.protocol import Answer, Completed, Entry
+from trtllm_install.host.protocol import Answer, Completed, Entry, Talk
 from trtllm_install.host.rooted import below
 from trtllm_install.model.hashes import Algorithm, FileIdentity
 
@@ -179,6 +179,14 @@ class LocalHost:
         from trtllm_install.host import http  # noqa: PLC0415 (as above)
 
         return http.time_requests(method, urls, body=body, headers=headers, times=times)
+
+    def talk(
+        self, address: tuple[str, int], sent: bytes, *, drip: bytes = b"", timeout: float
+    ) -> Talk:
+        """See Host.talk."""
+        from trtllm_install.host import http  # noqa: PLC0415 (as above)
+
+        return http.talk(address, sent, drip=drip, timeout=timeout)
 
     def can_bind(self, address: str, port: int) -> bool:
         """See Host.can_bind."""

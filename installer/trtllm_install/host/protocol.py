@@ -32,6 +32,14 @@ class Completed:
     stderr: str
 
 
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What a server said to bytes that were sent to it."""
+
+    heard: bytes
+    ended: bool  # it has hung up
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An HTTP answer, read whole."""
@@ -160,6 +168,15 @@ class Host(Protocol):
 
         Each has a connection of its own that is kept; any status is an answer. HostError
         when none came.
+        """
+
+    def talk(
+        self, address: tuple[str, int], sent: bytes, *, drip: bytes = b"", timeout: float
+    ) -> Talk:
+        """Send bytes over TCP as they are and listen, ``timeout`` seconds at most.
+
+        ``drip`` is sent again every second. HostError when nobody listens; an end that the
+        other side makes, with a reset too, is an answer.
         """
 
     def can_bind(self, address: str, port: int) -> bool:

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from trtllm_install.app.doctor_proxy import Added, Case, measure, replay
+from trtllm_install.app.doctor_framing import Case, replay_slow
+from trtllm_install.app.doctor_proxy import Added, measure, replay
 from trtllm_install.app.operate import installed_receipt
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.wiring import HOST, reading
@@ -24,6 +25,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
                 hint="trtllm-install status",
             )
         cases = list(replay(HOST, receipt.endpoint, receipt.models))
+        cases += replay_slow(HOST, receipt.endpoint)
         added = list(measure(HOST, receipt))
     envelope.add(conformance_values(cases, added))
     for case in cases:
