@@ -11,6 +11,7 @@ from lab.visitor import await_true
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 SITE = "/tmp/site.yaml"  # a tmpfs of the root: not part of the tree that is compared
 
 
@@ -103,11 +104,27 @@ def test_root_has_no_weights_of_its_own_under_sudo(
     assert_same(bare, manifest_of(host.tree))
 
 
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_without_root_the_same_is_found_on_a_host_that_hides_nothing(
+    host: roots.PlainRoot, bare: dict[str, str], verb: str
+) -> None:
+    words = ("trtllm-install", verb, "--profile", "multi", "--simulate", "--output", "json")
+    seen = [json.loads(host.check(*caller, *words)) for caller in ((), NOBODY)]
+    assert seen[0]["findings"] == seen[1]["findings"]
+    assert seen[0]["changes"] == seen[1]["changes"]
+    assert_same(bare, manifest_of(host.tree))
+
+
+def test_without_root_what_is_hidden_is_unknown_and_not_missing(host: roots.PlainRoot) -> None:
+    words = ("trtllm-install", "check", "--profile", "qwen", "--output", "json")
+    ended = host.run(*NOBODY, *words, "--weights-dir", "/root/model_weights")
+    found = {(f["code"], f["subject"]) for f in json.loads(ended.stdout)["findings"]}
+    assert ("needs-root-to-see", "weights of qwen") in found
+    assert not {code for code, _ in found if code.startswith("weights-")}
+
+
 def test_without_root_nothing_is_installed(host: roots.PlainRoot, bare: dict[str, str]) -> None:
-    ended = host.run(
-        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
-        *("trtllm-install", "--profile", "multi", "--simulate"),
-    )
+    ended = host.run(*NOBODY, "trtllm-install", "--profile", "multi", "--simulate")
     assert ended.returncode == 8, ended.stderr
     assert "sudo" in ended.stderr
     assert_same(bare, manifest_of(host.tree))
