@@ -72,10 +72,22 @@ def backends(*serving: str) -> list[dict[str, Any]]:
 
 def decided(folder: Path, said: list[dict[str, Any]] | None, *, serves: bool) -> str:
     """Let the play decide; return what it says, spaces made one."""
-    home = collection.place(folder)
-    plays = yaml.safe_load((home / "playbooks/rollout.yml").read_text(encoding="utf-8"))
-    (decide,) = (play for play in plays if play["name"] == "Decide")
-    (folder / "play.json").write_text(json.dumps([CHECKED, decide]), encoding="utf-8")
+    collection.place(folder)
+    plays = [CHECKED, play_of_the_rollout("Decide")]
+    return played(folder, plays, said, serves=serves)
+
+
+def play_of_the_rollout(name: str) -> Any:
+    text = (checkout.ROOT / "ansible/playbooks/rollout.yml").read_text(encoding="utf-8")
+    (play,) = (play for play in yaml.safe_load(text) if play["name"] == name)
+    return play
+
+
+def played(
+    folder: Path, plays: list[Any], said: list[dict[str, Any]] | None, *, serves: bool
+) -> str:
+    """Run plays on a fleet whose front tier says this; return what they print."""
+    (folder / "play.json").write_text(json.dumps(plays), encoding="utf-8")
     (folder / "plugins").mkdir()
     (folder / "plugins/reaching.py").write_text(CONNECTION, encoding="utf-8")
     tool = folder / "trtllm-install"
@@ -151,8 +163,18 @@ def test_the_play_never_takes_more_than_the_capacity_allows(
     assert wanted in output, output[-3000:]
 
 
-def test_the_play_that_decides_asks_no_host_over_a_connection_of_its_own() -> None:
-    """A connection of a play would hold for the front tier that it delegates to."""
-    text = (checkout.ROOT / "ansible/playbooks/rollout.yml").read_text(encoding="utf-8")
-    (decide,) = (play for play in yaml.safe_load(text) if play["name"] == "Decide")
-    assert "connection" not in decide
+def test_hosts_that_may_fail_the_check_are_left_out_and_told(tmp_path: Path) -> None:
+    """The others are done; the play fails all the same."""
+    collection.place(tmp_path)
+    done = {"ansible.builtin.set_fact": {"rollout_done": True}}
+    plays = [
+        {**CHECKED, "hosts": "all:!gpu4"},
+        play_of_the_rollout("Decide"),
+        {"hosts": "trtllm_rollout", "gather_facts": False, "tasks": [done]},
+        play_of_the_rollout("Say how it ended"),
+    ]
+    plays[1]["vars"] = {"rollout_max_check_failures": 1}
+    output = played(tmp_path, plays, backends(*GPUS), serves=True)
+    assert "gpu4: out of reach" in output
+    assert "gpu1, gpu2, gpu3 in batches of 1, 2" in output
+    assert "the roll-out left hosts out: 3 of 3 hosts are done; failed the check: gpu4;" in output

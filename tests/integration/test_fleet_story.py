@@ -1,28 +1,48 @@
-"""Five empty hosts become a served fleet by one playbook, and stay as they are by the next.
+"""Five empty hosts become a served fleet, are upgraded under load, and go wrong in every way.
 
-Real Ansible over SSH to booted hosts; see tests/lab/fleet.py. The stages share one fleet.
+Real Ansible over SSH to booted hosts; see tests/lab/fleet.py. The stages share one fleet, and
+each begins with what the one before has left.
 """
 
 import json
-import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab import checkout, fleet, needs, roots
-from lab.visitor import NEMOTRON, QWEN
+from lab import checkout, needs
+from lab.served import FRONT, GPUS, MODELS, ServedFleet, assert_whole, changed, said
+from lab.visitor import await_true
+from trtllm_install.model import layout
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 STAGED = True
 
-GPUS = ("gpu1", "gpu2", "gpu3", "gpu4")
-FRONT = "front1"
-PLAY = "trtllm.host.rollout"
-TOOL = "trtllm-install"
+EDITED = "etc/trtllm/engine/nano_v3.yaml"
+MORE = {"host_site": {"listen": "0.0.0.0", "proxy": {"body_limit_mib": 128}}}
+# A file system of its own, with what was there and not a byte more.
+FULL_DISK = """set -e
+cp -a /etc/trtllm/proxy /tmp/proxy
+mount -t tmpfs -o size=1m none /etc/trtllm/proxy
+cp -a /tmp/proxy/. /etc/trtllm/proxy/
+dd if=/dev/zero of=/etc/trtllm/proxy/fill bs=4k 2>/dev/null || true
+"""
+ROLE = """
+- hosts: trtllm_gpu
+  gather_facts: false
+  roles: [trtllm.host.host]
+  post_tasks:
+    - name: Keep what was changed, or would be
+      ansible.builtin.copy:
+        content: "{{ host_installed.changes | to_json }}"
+        dest: "{{ kept }}/{{ inventory_hostname }}"
+      delegate_to: localhost
+      check_mode: false
+      changed_when: false
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,79 +58,145 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hosts(wheel: Path) -> Iterator[fleet.Fleet]:
-    """Return four hosts for models and one for the front tier, with nothing of ours on them."""
+def hosts(wheel: Path) -> Iterator[ServedFleet]:
     needs.require("ssh", "ssh-keygen", "ansible-playbook")
-    with fleet.Fleet({"trtllm_gpu": GPUS, "trtllm_front": (FRONT,)}) as booted:
-        booted.everywhere = {
-            "host_tool_source": "wheel",
-            "host_tool_wheel": str(wheel),
-            "host_tool_environment": {
-                "PIP_NO_INDEX": "1",
-                "PIP_FIND_LINKS": roots.WHEELS_INSIDE,
-                "PIP_NO_COMPILE": "1",
-            },
-            "host_simulate": True,
-            "host_profile": "multi",
-            "host_site": {"listen": "0.0.0.0"},
-            "host_accept": ["listen-without-keys"],
-            "rollout_models": [QWEN, NEMOTRON],
-            "rollout_front_site": {"listen": "0.0.0.0"},
-            "rollout_batches": [1, "100%"],
-            "rollout_capacity": {QWEN: 2, NEMOTRON: 2},
-            "rollout_soak": 1,
-            "rollout_endpoints_dir": str(booted.folder / "endpoints"),
-        }
-        booted.write_inventory()
+    with ServedFleet(wheel) as booted:
         yield booted
 
 
-# asking ----------------------------------------------------------------------------
-def rolled(hosts: fleet.Fleet, *words: str, **variables: object) -> Any:
-    return hosts.ansible("ansible-playbook", PLAY, *words, "-e", json.dumps(variables))
-
-
-def recap(ended: Any) -> dict[str, dict[str, int]]:
-    """Return Ansible's figures: host -> what -> how many."""
-    lines = ended.stdout.partition("PLAY RECAP")[2].splitlines()[1:]
-    return {
-        line.split(":")[0].strip(): {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
-        for line in lines
-        if ":" in line
-    }
-
-
-def assert_whole(ended: Any) -> None:
-    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
-
-
-def assert_answers(hosts: fleet.Fleet, address: str) -> None:
-    for model in (QWEN, NEMOTRON):
-        program = str(Path(fleet.__file__).with_name("ask.py"))
-        words = (sys.executable, program, "--endpoint", f"http://{address}:8000/v1", model)
-        ended = hosts.run_here(*words)
-        assert ended.returncode == 0, ended.stderr
-        assert json.loads(ended.stdout)["completion_tokens"] > 0
-
-
-def drained(hosts: fleet.Fleet) -> set[str]:
-    said = hosts.hosts[FRONT].check(TOOL, "drain", "--list", "--output", "json")
-    return {b["peer"] for b in json.loads(said)["backends"] if b["draining"]}
-
-
 # from nothing ----------------------------------------------------------------------
-def test_one_playbook_makes_a_served_fleet_of_empty_hosts(hosts: fleet.Fleet) -> None:
-    assert_whole(rolled(hosts))
-    assert_answers(hosts, hosts.hosts[FRONT].address)
+def test_one_playbook_makes_a_served_fleet_of_empty_hosts(hosts: ServedFleet) -> None:
+    assert_whole(hosts.rolled())
+    hosts.assert_answers()
     peers = json.loads((hosts.folder / "endpoints/endpoints.json").read_text())
     assert [peer["name"] for peer in peers] == list(GPUS)
-    assert drained(hosts) == set()
+    assert hosts.drained() == set()
 
 
-def test_a_second_run_changes_nothing(hosts: fleet.Fleet) -> None:
-    ended = rolled(hosts)
+def test_a_second_run_changes_nothing(hosts: ServedFleet) -> None:
+    ended = hosts.rolled()
     assert_whole(ended)
-    figures = recap(ended)
-    assert {name: figures[name]["changed"] for name in (*GPUS, FRONT)} == dict.fromkeys(
-        (*GPUS, FRONT), 0
-    )
+    assert changed(ended, (*GPUS, FRONT)) == dict.fromkeys((*GPUS, FRONT), 0)
+    assert_whole(hosts.ansible("ansible-playbook", "trtllm.host.report"))
+
+
+def test_check_mode_predicts_the_run_and_an_edit_is_kept_and_told(hosts: ServedFleet) -> None:
+    edited = hosts.hosts["gpu2"].tree / EDITED
+    edited.write_text(edited.read_text() + "# mine\n")
+    play = hosts.folder / "role.yml"
+    play.write_text(ROLE, encoding="utf-8")
+    changes = {}
+    for word in ("--check", "--diff"):
+        kept = hosts.folder / f"kept{word}"
+        kept.mkdir()
+        words = (str(play), word, "--limit", "gpu2,gpu3")
+        variables = json.dumps({"kept": str(kept), **MORE})
+        ended = hosts.ansible("ansible-playbook", *words, "-e", variables)
+        assert_whole(ended)
+        assert f"kept /{EDITED}" in said(ended)
+        changes[word] = {name: json.loads((kept / name).read_text()) for name in ("gpu2", "gpu3")}
+    assert changes["--check"] == changes["--diff"]
+    assert all(changes["--diff"].values())
+    assert edited.read_text().endswith("# mine\n")
+
+
+# upgrades --------------------------------------------------------------------------
+def test_an_upgrade_under_load_loses_no_request(
+    hosts: ServedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts.everywhere |= {**MORE, **hosts.place_engine("1.3.0rc4", "load_seconds=0.3")}
+    hosts.write_inventory()
+    with hosts.load() as seen:
+        ended = hosts.rolled()
+    assert_whole(ended)
+    assert "gpu1, gpu2, gpu3, gpu4 in batches of 1, 2, 1" in said(ended)
+    assert set(hosts.engines().values()) == {"1.3.0rc4"}
+    with capsys.disabled():
+        sys.stdout.write(f"\n  upgrade: {seen['answered']} answered\n")
+    assert seen["failures"] == []
+    assert seen["answered"] > 100
+
+
+def test_a_bad_engine_ends_with_the_canary_and_loses_no_request(
+    hosts: ServedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = hosts.place_engine("1.3.0rc3", "generation_fails=true")
+    before = hosts.generations()
+    with hosts.load() as seen:
+        ended = hosts.rolled(**bad, host_timeout=10)
+    assert ended.returncode != 0
+    assert "0 of 4 hosts are done; not done: gpu1, gpu2, gpu3, gpu4" in said(ended)
+    assert "/health_generate answers 500" in said(ended)
+    assert set(hosts.engines().values()) == {"1.3.0rc4"}
+    assert hosts.generations() == before
+    assert hosts.drained() == {"gpu1"}
+    hosts.assert_answers("gpu1")
+    with capsys.disabled():
+        sys.stdout.write(f"\n  bad engine: {seen['answered']} answered\n")
+    assert seen["failures"] == []
+
+
+# what goes wrong -------------------------------------------------------------------
+def test_hosts_that_fail_the_check_end_it_before_anything_is_touched(hosts: ServedFleet) -> None:
+    """One asks for a profile that there is not, one has no Python."""
+    before = hosts.generations()
+    python = hosts.hosts["gpu4"].tree / "usr/bin/python3"
+    python.rename(python.with_name("python3.away"))
+    hosts.write_inventory(gpu3={"host_profile": "mutli"})
+    try:
+        ended = hosts.rolled(rollout_max_check_failures=1)
+    finally:
+        python.with_name("python3.away").rename(python)
+        hosts.write_inventory()
+    assert ended.returncode != 0
+    output = said(ended)
+    assert "nothing was rolled out: 2 of 5 hosts failed the check (gpu3, gpu4), and 1 may" in output
+    assert "cannot find profile mutli: did you mean multi?" in output
+    assert "it has no Python; install it first" in output
+    assert hosts.generations() == before
+    assert hosts.drained() == {"gpu1"}  # left by the stage before
+
+
+def test_hosts_that_fail_in_their_turn_stay_out_of_rotation_and_the_others_serve(
+    hosts: ServedFleet,
+) -> None:
+    """A lock is held, a disk is full, and a host is powered off while the canary is served."""
+    holder, full, off = (hosts.hosts[name] for name in ("gpu2", "gpu3", "gpu4"))
+    holder.check("systemd-run", "--quiet", "--unit=holder", "flock", layout.LOCK, "sleep", "600")
+    full.check("sh", "-c", FULL_DISK)
+    logs = hosts.hosts["gpu1"].tree / "var/log/trtllm-install"
+    begun = len(list(logs.glob("*-install.log")))
+
+    def power_off() -> None:
+        await_true(
+            "an install on the canary",
+            lambda: len(list(logs.glob("*-install.log"))) > begun,
+            seconds=240,
+        )
+        off.run("systemctl", "poweroff", "--force", "--force")
+
+    fate = threading.Thread(target=power_off)
+    fate.start()
+    before = hosts.generations()
+    site = {"listen": "0.0.0.0", "proxy": {"first_byte_s": 900}}
+    try:
+        ended = hosts.rolled(host_site=site, rollout_capacity=dict.fromkeys(MODELS, 1))
+    finally:
+        fate.join()
+        holder.check("systemctl", "stop", "holder")
+        full.check("umount", "/etc/trtllm/proxy")
+    assert ended.returncode != 0
+    output = said(ended)
+    assert "gpu1, gpu2, gpu3, gpu4 in batches of 1, 3" in output
+    assert "1 of 4 hosts are done; not done: gpu2, gpu3, gpu4" in output
+    assert "another run holds the lock" in output
+    assert "no space left on device" in output
+    assert "gpu4 is out of reach" in output
+    assert hosts.drained() == {"gpu2", "gpu3", "gpu4"}
+    after = hosts.generations()
+    assert {name for name in GPUS if after[name] == before[name]} == {"gpu2", "gpu3", "gpu4"}
+    for name in (FRONT, "gpu2", "gpu3"):
+        hosts.assert_answers(name)
+    for name in ("gpu2", "gpu3"):
+        written = hosts.hosts[name].tree / layout.SITE_FILE[1:]
+        assert "first_byte_s" not in written.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ failures: list[str] = []
 def ask(model: str, *, stream: bool) -> None:
     """Ask until it is over; a stream counts only with its finish reason."""
     client = openai.OpenAI(base_url=ENDPOINT, api_key="unused", max_retries=0, timeout=60)
-    while not ended.wait(0.02):
+    while not ended.wait(0.05):
         if trouble := question(client, model, stream=stream):
             failures.append(f"{model}: {trouble}"[:300])
         else:

@@ -133,6 +133,8 @@ class Tool:
         """End the module with what the document says."""
         self.warn(document)
         result = translate(document)
+        if not self.module._diff:  # noqa: SLF001 (its documented name)
+            del result["diff"]  # the text of every file: a controller keeps results for each host
         result.update(more)
         if document["ok"]:
             self.module.exit_json(**result)
