@@ -8,7 +8,7 @@ Run as root, from a checkout, with the environment of the tests:
 Each host is a tree with what an image must have, and the real trtllm-install works on it,
 so what is measured is the play, the modules and the tool, without models and networks.
 Prints one line for each number of hosts: an empty fleet, the same again with nothing to
-change, seconds and the most memory that the controller's processes held. With "module":
+change, seconds and the most memory that the controller and its forks held. With "module":
 what a module adds to the bare command line.
 """
 
@@ -77,11 +77,17 @@ def make_tree(tree: Path) -> None:
 
 
 def memory_of(top: int) -> int:
-    """Return the bytes that a process and all below it hold, shared ones counted once (PSS)."""
+    """Return the bytes that a process and its forks hold, shared ones counted once (PSS).
+
+    What they started besides, modules and the tool, would run on the hosts of a real fleet.
+    """
     total, waiting = 0, [top]
+    program = Path(f"/proc/{top}/cmdline").read_bytes()
     while waiting:
         pid = waiting.pop()
         try:
+            if Path(f"/proc/{pid}/cmdline").read_bytes() != program:
+                continue
             text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
             total += next(int(x.split()[1]) for x in text.splitlines() if x.startswith("Pss:"))
             below = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")

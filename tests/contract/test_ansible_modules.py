@@ -105,6 +105,21 @@ def test_check_mode_says_exactly_what_the_run_does(controlled: Controlled) -> No
     assert [i["state"] for i in done["instances"]] == ["healthy"] * 3
 
 
+def test_a_site_file_that_is_yet_to_be_written_is_planned_with_and_not_shown(
+    controlled: Controlled, tmp_path: Path
+) -> None:
+    root = tmp_path / "image"
+    root.mkdir()
+    controlled.answers("plan", *INSTALL[1:])
+    wishes = {**WISHES, "site_content": "keys: [hunter2-long]\n", "root": str(root)}
+    result = controlled.run("trtllm_install", wishes, check=True)
+    assert "hunter2" not in json.dumps(result)
+    (words,) = controlled.asked
+    assert f"--root {root}" in words
+    assert "--site /.trtllm-site." in words
+    assert list(root.iterdir()) == []
+
+
 def test_what_is_as_wanted_is_not_changed(controlled: Controlled) -> None:
     controlled.line.installed()
     controlled.answers(*INSTALL)

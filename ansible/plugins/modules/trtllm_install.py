@@ -61,6 +61,11 @@ options:
     description:
       - Whether each KV cache gets an absolute size. By default that stays as it is.
     type: bool
+  site_content:
+    description:
+      - Text of a site file that is yet to be written. In check mode the plan is made with it.
+      - Otherwise it must have been written, and is not read.
+    type: str
   timeout:
     description:
       - Seconds of the longest wait.
@@ -120,6 +125,11 @@ hint:
   returned: on failure
 """
 
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trtllm.host.plugins.module_utils.tool import (
     TOOL_SPEC,
@@ -130,6 +140,9 @@ from ansible_collections.trtllm.host.plugins.module_utils.tool import (
     root_words,
     wish_words,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SPEC = {
     "state": {
@@ -145,6 +158,7 @@ SPEC = {
         "default": "keep",
     },
     "pin_memory": {"type": "bool"},
+    "site_content": {"type": "str", "no_log": True},
     "timeout": {"type": "float", "default": 3600.0},
 }
 
@@ -156,7 +170,7 @@ def main() -> None:
     spec.update(WISHES_SPEC)
     module = AnsibleModule(
         argument_spec=spec,
-        mutually_exclusive=WISHES_EXCLUSIVE,
+        mutually_exclusive=[*WISHES_EXCLUSIVE, ("site", "site_content")],
         required_if=[("state", "rolled_back", ["generation"])],
         supports_check_mode=True,
     )
@@ -175,13 +189,30 @@ def present(tool: Tool, module: AnsibleModule) -> None:
     if not params["start"]:
         words.append("--no-start")
     if module.check_mode:
-        document = tool.ask("plan", *words)
+        with candidate(module) as site_words:
+            document = tool.ask("plan", *words, *site_words)
         # A plan is shown whatever was found; an install refuses, and so must its prediction.
         if document["ok"] and blocking(document):
             document.update(ok=False, changed=False, dry_run=False)
         tool.answer(document)
     words += ["--timeout", str(params["timeout"])]
     tool.answer(tool.ask("install", *words))
+
+
+@contextmanager
+def candidate(module: AnsibleModule) -> Iterator[list]:
+    """Write the site file that would be where nobody else reads it; yield its option."""
+    content, root = module.params["site_content"], module.params["root"] or ""
+    if content is None:
+        yield []
+        return
+    folder = root or module.tmpdir
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, prefix=".trtllm-site.", encoding="utf-8"
+    ) as file:
+        file.write(content)
+        file.flush()
+        yield ["--site", "/" + os.path.relpath(file.name, root or "/")]
 
 
 def absent(tool: Tool, module: AnsibleModule) -> None:
