@@ -21,6 +21,7 @@ from typing import Final
 
 import pytest
 
+from fakes.proxy_program import proxy_program
 from trtllm_install.model.proxyspec import ProxySpec, Upstream
 from trtllm_install.render.openresty import render_proxy
 
@@ -29,23 +30,19 @@ MODULES: Final = (
     "/usr/lib/nginx/modules/ngx_http_lua_module.so",
 )
 NOBODY: Final = 65534
-_LOWEST, _BEYOND = 12000, 32000
-# Begun anywhere, since other processes test at the same time.
-_PORTS: Final = itertools.cycle(
-    (*range(begin := random.randrange(_LOWEST, _BEYOND), _BEYOND), *range(_LOWEST, begin))
-)
+# Each worker of pytest-xdist has ports of its own; begun anywhere, since others test here too.
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_SHARE: Final = 20_000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_LOWEST: Final = 12_000 + _WORKER * _SHARE
+_BEGIN: Final = random.randrange(_LOWEST, _LOWEST + _SHARE)
+_PORTS: Final = itertools.cycle((*range(_BEGIN, _LOWEST + _SHARE), *range(_LOWEST, _BEGIN)))
 QWEN: Final = "nvidia/Qwen3-30B-A3B-FP4"
 NEMOTRON: Final = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4"
 
 
 def nginx_binary() -> str:
-    """Return the nginx to test with; without one the test is skipped, except in CI."""
-    binary = os.environ.get("TRTLLM_TEST_NGINX") or shutil.which("nginx", path="/usr/sbin:/usr/bin")
-    if binary and all(Path(module).exists() for module in MODULES):
-        return binary
-    if os.environ.get("CI"):
-        pytest.fail("nginx with libnginx-mod-http-lua is not installed")
-    pytest.skip("needs nginx and libnginx-mod-http-lua")
+    """Return the program to test with; without one the test is skipped, except in CI."""
+    return proxy_program().path
 
 
 def free_port() -> int:
@@ -238,6 +235,7 @@ class Rig:
     def _spec(self, backends: Sequence[Backend], changes: dict[str, object]) -> ProxySpec:
         ids = {"qwen": (QWEN,), "nemotron": (NEMOTRON, "nemo-alias")}
         limits = self.limits
+        program = proxy_program()
         spec = ProxySpec(
             host="127.0.0.1",
             port=free_port(),
@@ -265,10 +263,10 @@ class Rig:
             ),
             first_byte_s=30,
             body_limit_mib=64,
-            binary="nginx",
-            modules=MODULES,
-            lua_path="",
-            lua_cpath="",
+            binary=program.kind,
+            modules=program.modules,
+            lua_path=program.lua_path,
+            lua_cpath=program.lua_cpath,
             conf_dir=f"{self.folder}/etc",
             run_dir=f"{self.folder}/run",
             temp_dir=f"{self.folder}/tmp",

@@ -11,14 +11,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fakes.nginx_rig import MODULES, connect, eventually, free_port, nginx_binary
+from fakes.nginx_rig import connect, eventually, free_port
+from fakes.proxy_program import proxy_program
 
 HERE = Path(__file__).parent
 LUALIB = HERE.parents[1] / "templates/openresty/lualib"
 
 CONF = """
-load_module {modules[0]};
-load_module {modules[1]};
+{modules}
 daemon off;
 master_process off;
 pid {folder}/pid;
@@ -30,7 +30,8 @@ http {{
     uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     client_max_body_size 64m; client_body_buffer_size 64m;
     keepalive_requests 1000000;
-    lua_package_path "{folder}/?.lua;{here}/?.lua;{lualib}/?.lua;;";
+    lua_package_path "{folder}/?.lua;{here}/?.lua;{lualib}/?.lua;{program.lua_path}";
+    lua_package_cpath "{program.lua_cpath}";
     lua_shared_dict trtllm 1m;
     lua_shared_dict trtllm_metrics 4m;
     init_by_lua_block {{ require("trtllm.json_scan").warm_up() }}
@@ -99,13 +100,16 @@ class Runner:
 @contextlib.contextmanager
 def running() -> Iterator[Runner]:
     """Yield a Runner; clean up afterwards."""
-    binary = nginx_binary()
+    program = proxy_program()
+    modules = "\n".join(f"load_module {module};" for module in program.modules)
     folder = Path(tempfile.mkdtemp(prefix="trtllm-lua-"))
     port = free_port()
-    conf = CONF.format(modules=MODULES, folder=folder, here=HERE, lualib=LUALIB, port=port)
+    conf = CONF.format(
+        modules=modules, program=program, folder=folder, here=HERE, lualib=LUALIB, port=port
+    )
     (folder / "nginx.conf").write_text(conf)
     (folder / "routes.lua").write_text(ROUTES)
-    process = subprocess.Popen([binary, "-p", folder, "-c", "nginx.conf", "-e", "error.log"])
+    process = subprocess.Popen([program.path, "-p", folder, "-c", "nginx.conf", "-e", "error.log"])
     connection = connect(port)
 
     def is_listening() -> bool:

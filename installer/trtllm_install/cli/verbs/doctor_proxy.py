@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain
 
 from trtllm_install.app.doctor_framing import Case, replay_slow
 from trtllm_install.app.doctor_proxy import Added, measure, replay
@@ -24,19 +25,24 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
                 f"cannot ask the proxy: profile {receipt.profile} has none",
                 hint="trtllm-install status",
             )
-        cases = list(replay(HOST, receipt.endpoint, receipt.models))
-        cases += replay_slow(HOST, receipt.endpoint)
+        cases = []
+        replayed = replay(HOST, receipt.endpoint, receipt.models)
+        for case in chain(replayed, replay_slow(HOST, receipt.endpoint)):
+            cases.append(case)
+            envelope.say_now(_line(case))
         added = list(measure(HOST, receipt))
     envelope.add(conformance_values(cases, added))
-    for case in cases:
-        told = "ok" if case.passed else f"WRONG: {case.found}"
-        envelope.say(f"  {case.name:<44}{case.expected:<24}{told}")
     for one in added:
         envelope.say(
             f"  {one.model}: +{one.added_us:.0f} µs "
             f"({one.direct_us:.0f} direct, {one.proxied_us:.0f} through the proxy)"
         )
     return ExitCode.DONE if all(case.passed for case in cases) else ExitCode.GATE_FAILED
+
+
+def _line(case: Case) -> str:
+    told = case.expected if case.passed else f"{case.expected}, and was {case.found}"
+    return f"  {'ok' if case.passed else 'WRONG':<7}{case.name:<44}  {told}"
 
 
 def conformance_values(cases: Sequence[Case], added: Sequence[Added]) -> dict[str, object]:
