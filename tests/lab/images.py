@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # goes through the real package install.
 BASE_PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "ca-certificates"),
-    *("curl", "iproute2", "procps", "sudo"),
+    *("curl", "iproute2", "jq", "procps", "sudo"),
 )
 LATER_PACKAGES = ("python3-venv", "nginx", "libnginx-mod-http-lua", "lua-cjson")
 
@@ -128,7 +128,7 @@ def _kept(kind: str, recipe: list[str], build: Callable[[Path], None]) -> Path:
     with _locked(cache / f"{kind}.lock"):
         if _is_fresh(folder):
             return folder
-        for old in cache.glob(f"{kind}-*"):
+        for old in cache.glob(f"{kind}-{'[0-9a-f]' * 12}"):  # not "base-x-more-…", nor a lock
             if not _is_fresh(old):  # a fresh one may serve another checkout's run
                 shutil.rmtree(old)
         making = Path(tempfile.mkdtemp(prefix=f"{kind}-making.", dir=cache))

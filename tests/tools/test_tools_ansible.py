@@ -1,6 +1,7 @@
 """The collection, as those check it who would take it: ansible-lint, ansible-doc, a build."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import checkout, collection, needs
+from lab import checkout, collection, documents, needs, shell
 
 # The other tests of ansible-test fetch pip from a server of its own, which CI need not reach.
 SANITY = (
@@ -91,6 +92,24 @@ def test_every_module_is_in_the_readme_and_the_changelog() -> None:
     listed = [m["name"] for release in changes["releases"].values() for m in release["modules"]]
     assert sorted(listed) == MODULES
     assert [name for name in MODULES if f"`{name}`" not in readme] == []
+
+
+def test_commands_of_the_readme_work(tmp_path: Path) -> None:
+    """The build and install first, as somebody does who has no collection yet."""
+    sources = tmp_path / "checkout"
+    shutil.copytree(HOME, sources / "ansible")
+    told = [b for b in documents.blocks_of("ansible/README.md") if b.is_run]
+    for block in sorted(told, key=lambda b: "build" not in b.text):
+        for words in shell.commands_of(block.text):
+            ended = subprocess.run(
+                [needs.program(words[0]), *words[1:]],
+                cwd=sources,
+                env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert ended.returncode == 0, f"{block.where}: {words}: {ended.stderr}"
 
 
 def test_a_built_collection_brings_the_scripts_themselves(placed: Path, tmp_path: Path) -> None:

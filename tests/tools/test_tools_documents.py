@@ -371,17 +371,6 @@ def test_examples_of_profiles_can_be_used() -> None:
     parse_site(site, "example", frozenset({"qwen"}))
 
 
-def test_every_yaml_of_a_howto_is_a_profile_or_a_site_file() -> None:
-    instances = frozenset({"qwen", "nemotron"})
-    others = "^(services|hosts|tasks|scrape_configs|rule_files):"
-    for path in sorted(HOWTO.glob("*.md")):
-        for body in fences(path.read_text(encoding="utf-8"), "yaml"):
-            if "description:" in body and "model:" in body:
-                parse_profile(body, path.name)
-            elif not re.search(others, body, re.MULTILINE):
-                parse_site(body, path.name, instances)
-
-
 def test_own_profile_can_be_installed_as_it_stands() -> None:
     """The two files of the howto, and the mistake it shows."""
     text = (HOWTO / "own-profile.md").read_text(encoding="utf-8")
@@ -540,15 +529,6 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         assert there.exists(), target
         assert there.is_relative_to(checkout.ROOT), target
         assert not anchor or anchor in anchors_of(there), target
-
-
-def test_both_readmes_have_the_same_commands() -> None:
-    marked = re.compile(r"(?:<!-- [^>]* -->\n)?^```.*?^```$", re.MULTILINE | re.DOTALL)
-    english, japanese = (
-        (checkout.ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md")
-    )
-    assert marked.findall(english)
-    assert marked.findall(japanese) == marked.findall(english)
 
 
 def test_both_readmes_have_the_same_parts() -> None:
