@@ -9,10 +9,14 @@ others use, CPU for 1,000 requests is the figure to trust.
 add. --reference is another nginx.conf, --programs a folder in which smg, vllm-router or
 litellm are looked for. Needs nginx with ngx_lua, and wrk.
 
-    python benchmarks/proxy [--reference NGINX_CONF] [--programs DIR] [--rounds 5]
+With --pin, for machines of nine cores or more, backend and load have cores of their own
+and each gateway exactly one: no figure then depends on how many cores are shared.
+
+    python benchmarks/proxy [--reference NGINX_CONF] [--programs DIR] [--rounds 5] [--pin]
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -26,10 +30,11 @@ sys.path.insert(0, str(HERE))
 
 import load  # noqa: E402 (found through the path above)
 from load import Cell  # noqa: E402
-from variants import Variant, variants  # noqa: E402
+from variants import LOAD_CORES, Variant, variants  # noqa: E402
 
-SIZES = {"300 B": 300, "20 KB": 20_000, "1 MB": 1_000_000, "10 MB": 10_000_000}
+SIZES = {"300 B": 300, "1 kB": 1000, "20 KB": 20_000, "1 MB": 1_000_000, "10 MB": 10_000_000}
 CONNECTIONS = (1, 16, 64)
+STREAMS = {"burst": 500, "paced": 30}  # how many, one after the other; a paced one takes 0.1 s
 SLOW = {"litellm"}  # takes minutes for large bodies, and says nothing new by it
 
 Measure = Callable[[Variant], Cell | None]
@@ -86,33 +91,27 @@ def measure_all(folder: Path, running: dict[str, Variant], options: argparse.Nam
         "|---|---|---|---|---|---|"
     )
     for size, count in SIZES.items():
-        if options.only and options.only != size:
+        if options.only and size not in options.only:
             continue
         load.write_bodies(folder, count, options.text, ("qwen", "nemotron"))
         chosen = {n: v for n, v in running.items() if n not in SLOW or count < 100_000}
-        for connections in CONNECTIONS if count < 10_000_000 else CONNECTIONS[:2]:
+        for connections in CONNECTIONS:
             cell = partial(measured, folder, connections, options.seconds)
             rounds = interleave(chosen, options.rounds, cell)
             label = f"{size}, {connections} conn."
             show(label, rounds)
             if "reference" in running:
                 compare(label, rounds)
-    if options.only:
+    if options.bodies:
         return
-    for kind in ("burst", "paced"):
-        show(
-            f"first chunk, {kind}",
-            interleave(
-                running,
-                options.rounds,
-                lambda v, k=kind: load.measure_streams(v.port, v.pid, k, 100),
-            ),
-        )
+    for kind, count in STREAMS.items():
+        ask = partial(streamed, kind, count)
+        show(f"first chunk, {kind}", interleave(running, options.rounds, ask))
     load.write_bodies(folder, 300, options.text, ("qwen", "nemotron"))
-    few = {name: running[name] for name in ("direct", "plain", "ours")}
+    few = {name: v for name, v in running.items() if name not in SLOW}
     show(
         "300 B beside six uploads of 50 MB",
-        interleave(few, options.rounds, lambda v: load.beside_uploads(folder, v.port, v.pid, 6, 5)),
+        interleave(few, options.rounds, lambda v: load.beside_uploads(folder, v.port, v.pid, 6, 3)),
     )
     load.write_bodies(folder, 10_000_000, options.text, ("qwen", "nemotron"))
     print("\nprivate memory at peak, 16 connections with 10 MB:")
@@ -127,6 +126,11 @@ def measured(folder: Path, connections: int, seconds: float, variant: Variant) -
     return load.measure(folder, variant.port, variant.pid, connections, seconds)
 
 
+def streamed(kind: str, count: int, variant: Variant) -> Cell | None:
+    """Measure streams, likewise."""
+    return load.measure_streams(variant.port, variant.pid, kind, count)
+
+
 def main() -> None:
     """Parse the command line, start everything, measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -135,12 +139,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--text", choices=load.TEXTS, default="prose")
-    parser.add_argument("--only", choices=SIZES, help="bodies of this size only")
+    parser.add_argument("--only", choices=SIZES, nargs="+", help="bodies of these sizes only")
+    parser.add_argument("--bodies", action="store_true", help="no streams, uploads and memory")
+    parser.add_argument("--pin", action="store_true", help="cores of their own for all parts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="trtllm-bench-") as name:
         folder = Path(name)
         folder.chmod(0o777)
-        with variants(folder, options.reference, options.programs) as running:
+        if options.pin:
+            os.sched_setaffinity(0, LOAD_CORES)
+        everything = variants(folder, options.reference, options.programs, pinned=options.pin)
+        with everything as running:
             measure_all(folder, running, options)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from load import tree
+
 from fakes.nginx_rig import (
     MODULES,
     Backend,
@@ -29,7 +31,7 @@ FOLDERS = """client_body_temp_path {folder}/{name}-b; proxy_temp_path {folder}/{
 BACKEND = """
 load_module {modules[0]};
 load_module {modules[1]};
-worker_processes 1;
+worker_processes {workers};
 pid {folder}/backend.pid;
 error_log {folder}/backend.log error;
 events {{ worker_connections 1024; }}
@@ -38,7 +40,7 @@ http {{
     {folders}
     client_max_body_size 64m; client_body_buffer_size 16m; keepalive_requests 1000000;
     server {{
-        listen 127.0.0.1:{qwen}; listen 127.0.0.1:{nemotron};
+        listen 127.0.0.1:{qwen} reuseport; listen 127.0.0.1:{nemotron} reuseport;
         default_type application/json;
         location = /v1/models {{
             return 200 '{{"object":"list","data":[{{"id":"qwen","object":"model"}}]}}';
@@ -92,6 +94,9 @@ http {{
 }}
 """
 
+# With --pin: each part has cores of its own, a gateway exactly one.
+LOAD_CORES, GATEWAY_CORE, BACKEND_CORES = {0, 1, 2, 3}, {4}, {5, 6, 7, 8}
+
 LITELLM = """
 model_list:
   - model_name: qwen
@@ -112,8 +117,12 @@ class Variant:
 
 
 @contextlib.contextmanager
-def program(folder: Path, name: str, argv: list[str], port: int) -> Iterator[Variant]:
+def program(
+    folder: Path, name: str, argv: list[str], port: int, cores: set[int] | None
+) -> Iterator[Variant]:
     """Run a program until the block ends; it is there when it answers HTTP."""
+    if cores:
+        argv = ["taskset", "-c", ",".join(map(str, cores)), *argv]
     environment = {**os.environ, "NO_PROXY": "*"}
     # On loopback, and without a network.
     environment |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
@@ -147,12 +156,19 @@ def listens(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def nginx(
-    folder: Path, text: str, name: str, port: int
+    folder: Path, text: str, name: str, port: int, cores: set[int] | None = None
 ) -> contextlib.AbstractContextManager[Variant]:
     """Run nginx with this configuration until the block ends."""
     (folder / f"{name}.conf").write_text(text)
     argv = [nginx_binary(), "-p", str(folder), "-c", f"{name}.conf", "-e", f"{name}.err"]
-    return program(folder, name, [*argv, "-g", "daemon off;"], port)
+    return program(folder, name, [*argv, "-g", "daemon off;"], port, cores)
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Keep a process that runs already, and its children, on these cores."""
+    for one in tree(pid):
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def adapt_reference(text: str, folder: Path, ports: dict[str, int], port: int) -> str:
@@ -191,20 +207,24 @@ def others(programs: Path, folder: Path, ports: dict[str, int]) -> dict[str, tup
 
 @contextlib.contextmanager
 def variants(
-    folder: Path, reference: Path | None, programs: Path | None
+    folder: Path, reference: Path | None, programs: Path | None, *, pinned: bool = False
 ) -> Iterator[dict[str, Variant]]:
-    """Start everything; the backend itself is called direct. One worker each."""
+    """Start everything; the backend itself is called direct. One worker for each gateway."""
+    core = GATEWAY_CORE if pinned else None
     with contextlib.ExitStack() as stack:
         ports = {"qwen": free_port(), "nemotron": free_port()}
         values = {"folder": folder, "modules": MODULES, **ports}
+        values["workers"] = len(BACKEND_CORES) if pinned else 1
         text = BACKEND.format(folders=FOLDERS.format(folder=folder, name="backend"), **values)
-        running = {"direct": stack.enter_context(nginx(folder, text, "backend", ports["qwen"]))}
+        cores = BACKEND_CORES if pinned else None
+        backend = nginx(folder, text, "backend", ports["qwen"], cores)
+        running = {"direct": stack.enter_context(backend)}
 
         port = free_port()
         text = PLAIN.format(
             folders=FOLDERS.format(folder=folder, name="plain"), port=port, **values
         )
-        running["plain"] = stack.enter_context(nginx(folder, text, "plain", port))
+        running["plain"] = stack.enter_context(nginx(folder, text, "plain", port, core))
 
         ours = folder / "ours"
         ours.mkdir(mode=0o755)
@@ -214,13 +234,15 @@ def variants(
         rig.start()
         eventually("ours is healthy", lambda: rig.ask("GET", "/health").status == 200)
         assert rig.process
+        if core:
+            pin(rig.process.pid, core)
         running["ours"] = Variant(rig.port, rig.process.pid)
 
         if reference:
             port = free_port()
             text = adapt_reference(reference.read_text(), folder, ports, port)
-            running["reference"] = stack.enter_context(nginx(folder, text, "reference", port))
+            running["reference"] = stack.enter_context(nginx(folder, text, "reference", port, core))
         if programs:
             for name, (argv, port) in others(programs, folder, ports).items():
-                running[name] = stack.enter_context(program(folder, name, argv, port))
+                running[name] = stack.enter_context(program(folder, name, argv, port, core))
         yield running

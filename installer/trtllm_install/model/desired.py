@@ -54,6 +54,9 @@ class Service:
     name: str
     inputs: tuple[str, ...]  # paths; new content needs a restart
     reload_inputs: tuple[str, ...] = ()  # paths; new content needs a reload only
+    # An address beyond loopback. Another one needs a restart: what is reloaded cannot bind
+    # all addresses of a port while it still listens at one of them.
+    binds: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ def fingerprints(
             after[change.path] = change.content or change.target.encode()
 
     def digest(service: Service, paths: tuple[str, ...]) -> str:
-        total = sha256(service.name.encode())
+        total = sha256(f"{service.name}{service.binds}".encode())
         for path in sorted(paths):
             content = after.get(path, b"")
             total.update(f"\0{path}\0{len(content)}\0".encode() + content)

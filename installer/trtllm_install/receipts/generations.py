@@ -139,6 +139,7 @@ def _desired(record: dict[str, Any]) -> Desired:
                 name=s["name"],
                 inputs=tuple(s["inputs"]),
                 reload_inputs=tuple(s["reload_inputs"]),
+                binds=s.get("binds", ""),
             )
             for s in record["services"]
         ),

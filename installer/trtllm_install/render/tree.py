@@ -198,6 +198,8 @@ def _services(installation: Installation, files: list[File]) -> tuple[Service, .
                 name="proxy",
                 inputs=only(layout.launch_spec("proxy"), f"{layout.UNITS}/{layout.unit('proxy')}"),
                 reload_inputs=tuple(sorted(p for p in present if p.startswith(layout.PROXY))),
+                # Without TLS the address is in the launch spec.
+                binds=installation.proxy.host if installation.proxy.tls else "",
             )
         )
     return tuple(services)

@@ -1,5 +1,7 @@
 """No process is restarted that need not be."""
 
+from dataclasses import replace
+
 from fakes.unit_values import receipt
 from trtllm_install.model.desired import Desired, File, Service
 from trtllm_install.model.tree import Seen, Tree
@@ -52,6 +54,11 @@ def test_only_the_service_that_reads_a_file_is_restarted() -> None:
 
 def test_the_proxy_is_reloaded_for_its_configuration_and_not_restarted() -> None:
     assert planned(desired(nginx_conf=b"v2")) == [("reload", "proxy")]
+
+
+def test_another_address_to_listen_at_needs_a_new_start() -> None:
+    opened = replace(SERVICES[1], binds="0.0.0.0")
+    assert planned(replace(desired(), services=(SERVICES[0], opened))) == [("restart", "proxy")]
 
 
 def test_an_edit_on_disk_restarts_what_reads_it() -> None:
