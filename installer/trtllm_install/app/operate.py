@@ -1,8 +1,10 @@
 """What an operator does with an installed host: status, start, stop, restart, wait, logs."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from trtllm_install.app.gate import await_serving
+from trtllm_install.app.prove import PROXY
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import make_run_folder, read_live, supervisor_called
 from trtllm_install.app.undo import undo_what_was_cut_off
@@ -10,9 +12,10 @@ from trtllm_install.config.nearest import nearest
 from trtllm_install.engines.store import read_engines
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
-from trtllm_install.model.errors import ConfigError, NeedsRoot
+from trtllm_install.model.errors import ConfigError, GateFailed, NeedsRoot
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import ServiceAction, ServiceChange
+from trtllm_install.proxy.health import await_proxy_health
 from trtllm_install.receipts.store import read_receipt
 
 
@@ -105,14 +108,23 @@ def wait(
     timeout_s: float,
     replaced: dict[str, int | None] | None = None,
 ) -> tuple[Live, ...]:
-    """Return once the services serve; raises GateFailed as ``await_serving`` does."""
+    """Return once the services serve; raises GateFailed as ``await_serving`` does.
+
+    Where the proxy is one of them it is given the moment that it needs to hear of it, so
+    that the next request is not refused; what is drained there is left so.
+    """
     receipt = installed_receipt(host)
     reporter.profile(receipt.profile)
-    return await_serving(
+    chosen = chosen_services(receipt, names)
+    states = await_serving(
         host,
         supervisor_called(receipt.supervisor, host),
-        chosen_services(receipt, names),
+        chosen,
         reporter,
         timeout_s=timeout_s,
         replaced=replaced or {},
     )
+    if PROXY in chosen:
+        with suppress(GateFailed):
+            await_proxy_health(host, receipt.endpoint, [name for name in chosen if name != PROXY])
+    return states

@@ -11,6 +11,7 @@ from fakes.installed import installed
 from trtllm_install.app.install import install
 from trtllm_install.app.operate import operate, read_status, wait
 from trtllm_install.app.options import Options
+from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError, Locked, NeedsRoot
 from trtllm_install.model.tree import ServiceAction
@@ -52,6 +53,28 @@ def test_status_on_a_host_without_us_says_how_to_install() -> None:
     with pytest.raises(ConfigError, match="no receipt") as caught:
         read_status(debian())
     assert "trtllm-install --profile" in caught.value.hint
+
+
+def test_who_waits_can_ask_at_once(systemd: FakeSystemd) -> None:
+    """The proxy hears of a launcher's word a moment later, and would refuse until then."""
+    host, url = systemd.host, "http://127.0.0.1:8000/health"
+    told = [
+        Answer(status=503, body=b"{}"),
+        Answer(status=503, body=b"{}"),
+        Answer(status=200, body=b""),
+    ]
+    host.answer_http("GET", url, lambda _: told.pop(0))
+    wait(host, Heard(), timeout_s=60)
+    assert told == []
+
+
+def test_a_backend_that_is_drained_on_purpose_ends_the_wait_all_the_same(
+    systemd: FakeSystemd,
+) -> None:
+    drained = b'{"backends":{"qwen":{"state":"draining"},"nemotron":{"state":"healthy"}}}'
+    answer = Answer(status=503, body=drained)
+    systemd.host.answer_http("GET", "http://127.0.0.1:8000/health", answer)
+    assert {live.state for live in wait(systemd.host, Heard(), timeout_s=60)} == {"healthy"}
 
 
 def test_stop_and_start_are_for_all_when_none_is_named(systemd: FakeSystemd) -> None:
