@@ -327,7 +327,7 @@ def test_the_first_howto_ends_with_a_host_without_us(host: BootedRoot, reader: R
 def test_wheels_in_a_folder_are_enough(host: BootedRoot, reader: Reader) -> None:
     """The last part of the howto for hosts without a network, on one that has nothing of ours."""
     document = f"{HOWTO}offline.md"
-    host.check("rm", "/etc/pip.conf")
+    host.check("rm", "-r", "/etc/pip.conf", "/etc/trtllm")
     reader.say("ln -s /srv/wheels wheels; mkdir debs; cp /var/cache/apt/archives/*.deb debs/")
     reader.follow(document, only="./debs/*.deb")
     reader.follow(document, only="PIP_FIND_LINKS")
