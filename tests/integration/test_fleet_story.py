@@ -1,7 +1,7 @@
 """Five empty hosts become a served fleet, are upgraded under load, and go wrong in every way.
 
-Real Ansible over SSH to booted hosts; see tests/lab/fleet.py. The stages share one fleet, and
-each begins with what the one before has left.
+Real Ansible over SSH to booted hosts; see tests/lab/fleet.py and tests/lab/served.py. The stages
+share one fleet, and each begins with what the one before has left.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab import checkout, needs
+from lab.bundled import make_bundle
 from lab.served import FRONT, GPUS, MODELS, ServedFleet, assert_whole, changed, said
 from lab.visitor import await_true
 from trtllm_install.model import layout
@@ -58,9 +59,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hosts(wheel: Path) -> Iterator[ServedFleet]:
+def hosts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedFleet]:
     needs.require("ssh", "ssh-keygen", "ansible-playbook")
-    with ServedFleet(wheel) as booted:
+    with ServedFleet(wheel, make_bundle(tmp_path_factory.mktemp("bundle"))) as booted:
         yield booted
 
 

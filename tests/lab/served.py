@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lab import fleet, roots
 from lab.visitor import NEMOTRON, QWEN
@@ -22,13 +23,42 @@ TOOL = "trtllm-install"
 
 
 class ServedFleet(fleet.Fleet):
-    """Four hosts for both models and one in front, with nothing of ours on them at first."""
+    """Four hosts for both models and one in front, with nothing of ours on them at first.
 
-    def __init__(self, wheel: Path) -> None:
+    The tool comes to them in three ways: from a wheel, to the last one in a bundle, and to the
+    one in front from an index, for which a folder stands.
+    """
+
+    def __init__(self, wheel: Path, bundle: Path) -> None:
         super().__init__({"trtllm_gpu": GPUS, "trtllm_front": (FRONT,)})
-        self._wheel = wheel
+        self._wheel, self._bundle = wheel, bundle
 
-    def write_inventory(self, **host_variables: Any) -> None:
+    def __enter__(self) -> Self:
+        super().__enter__()
+        folder = self.hosts[FRONT].tree / "srv/index"
+        folder.mkdir()
+        shutil.copy(self._wheel, folder)
+        return self
+
+    def _sources(self) -> dict[str, dict[str, Any]]:
+        """Return the variables of hosts that do not have the tool from the wheel."""
+        offline = {"PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1"}
+        folders = f"{roots.WHEELS_INSIDE} /srv/index"
+        version = self._wheel.name.split("-")[1]
+        return {
+            GPUS[-1]: {
+                "host_tool_source": "bundle",
+                "host_bundle": str(self._bundle),
+                "host_tool_environment": offline,
+            },
+            FRONT: {
+                "host_tool_source": "index",
+                "host_tool_version": version,
+                "host_tool_environment": {**offline, "PIP_FIND_LINKS": folders},
+            },
+        }
+
+    def write_inventory(self, **host_variables: Mapping[str, Any]) -> None:
         if not self.everywhere:
             self.everywhere = {
                 "host_tool_source": "wheel",
@@ -49,7 +79,11 @@ class ServedFleet(fleet.Fleet):
                 "rollout_soak": 1,
                 "rollout_endpoints_dir": str(self.folder / "endpoints"),
             }
-        super().write_inventory(**host_variables)
+        sources = self._sources()
+        names = {*sources, *host_variables}
+        super().write_inventory(
+            **{n: {**sources.get(n, {}), **host_variables.get(n, {})} for n in names}
+        )
 
     def rolled(self, *words: str, **variables: object) -> subprocess.CompletedProcess[str]:
         """Run the roll-out with variables on its command line."""
