@@ -35,9 +35,11 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
 
 def _answer(envelope: Envelope, backends: Sequence[Backend]) -> ExitCode:
     envelope.add({"backends": backend_values(backends)})
+    width = max((18, *(len(backend.name) for backend in backends)))  # peers have long names
     for backend in backends:
         drained = ", drained" if backend.draining else ""
-        envelope.say(f"  {backend.name:<20}{backend.state}{drained}, {backend.in_flight} in flight")
+        state = f"{backend.state}{drained}, {backend.in_flight} in flight"
+        envelope.say(f"  {backend.name:<{width}}  {state}")
     return ExitCode.DONE
 
 
