@@ -186,10 +186,20 @@ open_bundle() {
     fail 3 'cannot open the bundle: no Python 3.10 or newer is here' \
       'install the python3 of the distribution first: dpkg --install packages/*.deb'
   fi
-  code=$repo/installer
-  [ -d "$code" ] || code=$(echo "$repo"/wheels/trtllm_install-*.whl)
   staging=$(mktemp -d /var/tmp/trtllm-bundle.XXXXXXXX)
   say "checking and unpacking $1"
+  if [ -f "$repo/pyproject.toml" ]; then
+    code=$repo/installer
+  elif [ -f "$repo/manifest.json" ]; then
+    code=$(echo "$repo"/wheels/trtllm_install-*.whl)
+  else
+    # This script was brought here without the rest: by Ansible, say.
+    tar --extract --file "$1" --directory "$staging" \
+      --wildcards 'wheels/trtllm_install-*.whl' 2>/dev/null ||
+      fail 2 "cannot open the bundle: no trtllm-install is in $1" \
+        'name a file that trtllm-install bundle create made'
+    code=$(echo "$staging"/wheels/trtllm_install-*.whl)
+  fi
   "$python" -IBc 'import sys
 sys.path.insert(0, sys.argv[1])
 from trtllm_install.cli.main import main
@@ -410,7 +420,7 @@ main() {
     repo=$scripts
     [ -n "$bundle" ] || [ "${1:-}" = --remove ] ||
       fail 2 'cannot make the tool: no bundle was named' "run: sudo $0 --bundle FILE $*"
-  elif [ -z "$from" ]; then
+  elif [ -z "$from$bundle" ]; then
     [ -f "$repo/pyproject.toml" ] ||
       fail 2 "cannot make the tool: $repo is not a checkout" \
         'run scripts/bootstrap.sh of a whole checkout'
