@@ -4,6 +4,7 @@ Debian's cloud-init, a seed folder for the metadata service, and a bundle as a f
 has no network.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,12 +31,11 @@ HERE = {
 def user_data() -> str:
     """Return the user-data that the document shows, made to fit this lab."""
     text = (checkout.ROOT / "docs/howto/first-boot.md").read_text(encoding="utf-8")
-    (block,) = (b for b in text.split("```") if b.startswith("text\n#cloud-config\n"))
-    shown = block.removeprefix("text\n")
+    (shown,) = re.findall(r"```\w+\n(#cloud-config\n.*?)```", text, re.DOTALL)
     for there, here in HERE.items():
         assert there in shown
         shown = shown.replace(there, here)
-    return shown
+    return str(shown)
 
 
 class SeededRoot(roots.BootedRoot):
