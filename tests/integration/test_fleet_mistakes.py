@@ -82,6 +82,11 @@ def rolled(
             "cannot keep 2 hosts in rotation for a: only g1 serve it",
         ),
         (
+            {"trtllm_gpu": {"g1": {**GPU, "host_tool_source": "wheel"}}},
+            {},
+            "the tool on g1: host_tool_source is wheel, and host_tool_wheel is not set",
+        ),
+        (
             {"trtllm_gpu": {"g1": GPU}},
             {"rollout_soak": "a while"},
             "argument 'rollout_soak' is of type str and we were unable to convert to int",
