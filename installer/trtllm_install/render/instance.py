@@ -132,11 +132,6 @@ def engine_spec(
 def proxy_spec(installation: Installation, proxy: Proxy, binary: str) -> LaunchSpec:
     """Return what the launcher of the proxy is told."""
     home = layout.instance_state("proxy")
-    environment = {"HOME": home, "LANG": "C.UTF-8", "PATH": _SYSTEM_PATH}
-    if proxy.host != proxy.local_host:
-        # For whoever compares specs, not for nginx: an address that changes asks for a restart,
-        # since a reload would bind 0.0.0.0 beside the 127.0.0.1 that is still open, and fail.
-        environment["TRTLLM_LISTEN"] = proxy.host
     return LaunchSpec(
         name="proxy",
         kind="proxy",
@@ -145,7 +140,7 @@ def proxy_spec(installation: Installation, proxy: Proxy, binary: str) -> LaunchS
             *(binary, "-p", home, "-e", "stderr"),
             *("-c", f"{layout.PROXY}/nginx.conf", "-g", "daemon off;"),
         ),
-        environment=environment,
+        environment={"HOME": home, "LANG": "C.UTF-8", "PATH": _SYSTEM_PATH},
         host=proxy.local_host,
         port=proxy.port,
         after=tuple(instance.name for instance in installation.instances),

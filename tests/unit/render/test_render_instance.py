@@ -12,7 +12,7 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.prepare import prepare
 from trtllm_install.model import layout
 from trtllm_install.model.contract import parse_contract
-from trtllm_install.model.installation import Installation, Proxy, Tls
+from trtllm_install.model.installation import Installation, Proxy
 from trtllm_install.model.launchspec import LaunchSpec
 from trtllm_install.render.instance import (
     Footprint,
@@ -134,16 +134,6 @@ def test_the_proxy_waits_for_every_instance_and_stays_in_the_foreground() -> Non
     assert spec.after == ("qwen", "nemotron")
     assert spec.argv[-1] == "daemon off;"
     assert (spec.kind, spec.generate_path) == ("proxy", None)
-
-
-def test_a_proxy_that_listens_elsewhere_is_another_one_to_restart() -> None:
-    """A reload cannot bind every address beside the loopback one that is still open."""
-    tls = Tls(certificate="/c.pem", key="/k.pem")
-    specs = {
-        proxy_spec(INSTALLATION, Proxy(host=host, port=8000, tls=tls), "/usr/sbin/nginx").to_json()
-        for host in ("127.0.0.1", "0.0.0.0", "10.0.0.1")
-    }
-    assert len(specs) == 3
 
 
 def test_the_launcher_reads_what_is_rendered() -> None:
