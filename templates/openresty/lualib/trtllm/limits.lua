@@ -3,8 +3,9 @@
 -- A backend with a `limit` never has more requests than that, all workers together.
 -- What finds no place waits: a bounded line for each model, first come first served
 -- among the requests of one client, and turn by turn among clients. Each worker keeps
--- its own part of the line; the smallest tag of all is the next to go, and one key of
--- the shared dictionary says which that is.
+-- its own part of the line and tells the others the tag of its first one; the smallest
+-- of all is the next to go. Old workers that end after a reload share the names of the
+-- new ones: for that moment two clients may go in the wrong order.
 --
 -- Tags: the request of a client gets the tag after that client's last one, but none
 -- smaller than what is being served now. So the tenth request of one client stands
@@ -17,7 +18,7 @@ local shared = require "trtllm.shared"
 
 local dict = ngx.shared.trtllm
 local HEAD_LOOKS_S = 0.02 -- a place that another worker has freed is found so fast
-local HEAD_LEASE_S = 0.2 -- and a dead worker's claim to be the next ends after this
+local HEAD_LEASE_S = 0.2 -- and what a dead worker has told is forgotten after this
 local OTHERS_LOOK_S = 1
 -- A semaphore does not wait for less, and ngx.now() stands still until something waits.
 local MIN_WAIT_S = 0.001
@@ -29,7 +30,7 @@ for _, model in ipairs(router.models) do
     local id = model.id
     lines[model] = {
         model = model, name = shared.line_name(model), waiting = {}, clients = {},
-        next = "next:" .. id, served = "served:" .. id, service = "service:" .. id,
+        head = "head:" .. id .. ":", served = "served:" .. id, service = "service:" .. id,
         tag = "tag:" .. id .. ":",
     }
 end
@@ -53,6 +54,16 @@ local function take(model)
         backend = nil
     end
     return backend
+end
+
+local function tell_first(line)
+    local first, key = line.waiting[1], line.head .. (ngx.worker.id() or 0)
+    if first then
+        dict:set(key, first.tag, HEAD_LEASE_S)
+    else
+        dict:delete(key)
+    end
+    return first
 end
 
 local function wake_first(line)
@@ -93,9 +104,7 @@ local function leave(me)
     if left == 0 then
         dict:delete(line.tag .. me.client)
     end
-    if me.was_next then
-        dict:delete(line.next)
-    end
+    tell_first(line)
     wake_first(line)
 end
 
@@ -120,18 +129,17 @@ end
 
 -- Of all workers' first ones, only the smallest tag may go.
 local function is_next(me)
-    local line = me.line
-    if line.waiting[1] ~= me then
+    local line, mine = me.line, ngx.worker.id() or 0
+    if tell_first(line) ~= me then
         return false
     end
-    local tag, pid = (dict:get(line.next) or ""):match("^(%d+) (%d+)$")
-    local mine = ngx.worker.pid()
-    if not tag or tonumber(tag) > me.tag or tonumber(pid) == mine then
-        dict:set(line.next, me.tag .. " " .. mine, HEAD_LEASE_S)
-        me.was_next = true
-        return true
+    for id = 0, ngx.worker.count() - 1 do
+        local tag = id ~= mine and dict:get(line.head .. id)
+        if tag and (tag < me.tag or tag == me.tag and id < mine) then
+            return false
+        end
     end
-    return false
+    return true
 end
 
 local function try(me)
