@@ -69,7 +69,9 @@ SITES = st.fixed_dictionaries(
         "port": st.sampled_from([8000, 9000]),
         "profile": st.sampled_from(PROFILES),
         "instances": st.dictionaries(st.sampled_from(["qwen", "nemotron"]), _INSTANCE),
-        "proxy": st.fixed_dictionaries({}, optional={"body_limit_mib": st.integers(1, 64)}),
+        "proxy": st.fixed_dictionaries(
+            {}, optional={"body_limit_mib": st.integers(1, 64), "workers": st.integers(1, 4)}
+        ),
     },
 )
 # What an operator may have done to a host of ours meanwhile, by the number of a path.

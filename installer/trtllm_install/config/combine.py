@@ -52,6 +52,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             first_byte_s=site.proxy.first_byte_s or profile.proxy.first_byte_s,
             between_chunks_s=site.proxy.between_chunks_s or profile.proxy.between_chunks_s,
             body_limit_mib=site.proxy.body_limit_mib or profile.proxy.body_limit_mib,
+            workers=site.proxy.workers,
             page=site.proxy.page,
             tls=_tls(site.proxy.tls, listen),
             access_log=site.proxy.access_log,

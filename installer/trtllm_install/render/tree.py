@@ -132,7 +132,7 @@ def _proxy_spec(installation: Installation, proxy: Proxy, surroundings: Surround
         admin_socket=layout.PROXY_ADMIN_SOCKET,
         keys_file=layout.PROXY_KEYS,
         peer_keys_file=layout.PEER_KEYS,
-        workers=1,
+        workers=proxy.workers,
     )
 
 

@@ -128,6 +128,13 @@ def test_a_file_that_changed_is_read_again(installed: Machine, path: str, text: 
     assert remembered(installed.host, wish, receipt) is None
 
 
+def test_workers_of_the_proxy_come_from_the_site_file(installed: Machine) -> None:
+    installed.host.add_file(layout.SITE_FILE, "proxy: {workers: 3}\n")
+    done = installed.install()
+    assert [action.name for action in done.step.plan.services] == ["proxy"]
+    assert b"worker_processes 3;" in installed.host.nodes[f"{layout.PROXY}/nginx.conf"].content
+
+
 def test_second_install_remembers_the_profile(installed: Machine) -> None:
     done = installed.install(profile=None)
     assert (done.judged.wanted.installation.profile, done.step.plan.count) == ("multi", 0)
