@@ -13,6 +13,9 @@ With --pin, for machines of nine cores or more, backend and load have cores of t
 and each gateway exactly one: no figure then depends on how many cores are shared.
 
     python benchmarks/proxy [--reference NGINX_CONF] [--programs DIR] [--rounds 5] [--pin]
+                            [--workers 2 4]
+
+--workers adds our proxy with so many workers. TRTLLM_TEST_NGINX=PATH measures with OpenResty.
 """
 
 import argparse
@@ -142,13 +145,20 @@ def main() -> None:
     parser.add_argument("--only", choices=SIZES, nargs="+", help="bodies of these sizes only")
     parser.add_argument("--bodies", action="store_true", help="no streams, uploads and memory")
     parser.add_argument("--pin", action="store_true", help="cores of their own for all parts")
+    parser.add_argument("--workers", type=int, nargs="+", default=(), help="ours with more, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="trtllm-bench-") as name:
         folder = Path(name)
         folder.chmod(0o777)
         if options.pin:
             os.sched_setaffinity(0, LOAD_CORES)
-        everything = variants(folder, options.reference, options.programs, pinned=options.pin)
+        everything = variants(
+            folder,
+            options.reference,
+            options.programs,
+            pinned=options.pin,
+            workers=options.workers,
+        )
         with everything as running:
             measure_all(folder, running, options)
 

@@ -8,29 +8,30 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from load import tree
 
-from fakes.nginx_rig import (
-    MODULES,
-    Backend,
-    Rig,
-    eventually,
-    free_port,
-    nginx_binary,
-)
+from fakes.nginx_rig import Backend, Rig, eventually, free_port
+from fakes.proxy_program import proxy_program
 
-FOLDERS = """client_body_temp_path {folder}/{name}-b; proxy_temp_path {folder}/{name}-p;
+PROGRAM = proxy_program()
+LOAD_LUA = "".join(f"load_module {module};\n" for module in PROGRAM.modules)
+# Where it is built in, it asks for its libraries, used or not; Debian's knows where they lie.
+LUA_PATHS = f"""lua_package_path "{PROGRAM.lua_path}"; lua_package_cpath "{PROGRAM.lua_cpath}";"""
+FOLDERS = (
+    ("" if PROGRAM.modules else LUA_PATHS)
+    + """
+    client_body_temp_path {folder}/{name}-b; proxy_temp_path {folder}/{name}-p;
     fastcgi_temp_path {folder}/{name}-f; uwsgi_temp_path {folder}/{name}-u;
     scgi_temp_path {folder}/{name}-s;"""
+)
 
 # Answers at once; a small body that asks for a stream gets 20 events, 5 ms apart if it says so.
 BACKEND = """
-load_module {modules[0]};
-load_module {modules[1]};
+{load_lua}
 worker_processes {workers};
 pid {folder}/backend.pid;
 error_log {folder}/backend.log error;
@@ -94,8 +95,9 @@ http {{
 }}
 """
 
-# With --pin: each part has cores of its own, a gateway exactly one.
+# With --pin: each part has cores of its own, a gateway of one worker exactly one.
 LOAD_CORES, GATEWAY_CORE, BACKEND_CORES = {0, 1, 2, 3}, {4}, {5, 6, 7, 8}
+MORE_CORES = (9, 10, 11, 12, 13, 14, 15)  # for gateways of several workers
 
 LITELLM = """
 model_list:
@@ -160,7 +162,7 @@ def nginx(
 ) -> contextlib.AbstractContextManager[Variant]:
     """Run nginx with this configuration until the block ends."""
     (folder / f"{name}.conf").write_text(text)
-    argv = [nginx_binary(), "-p", str(folder), "-c", f"{name}.conf", "-e", f"{name}.err"]
+    argv = [PROGRAM.path, "-p", str(folder), "-c", f"{name}.conf", "-e", f"{name}.err"]
     return program(folder, name, [*argv, "-g", "daemon off;"], port, cores)
 
 
@@ -183,8 +185,7 @@ def adapt_reference(text: str, folder: Path, ports: dict[str, int], port: int) -
     more = servers + FOLDERS.format(folder=folder, name="reference")
     more += f"access_log {folder}/reference.access;\n"
     text = re.sub(r"http\s*\{", lambda match: f"{match[0]}\n{more}", text, count=1)
-    modules = "".join(f"load_module {module};\n" for module in MODULES)
-    return f"{modules}pid {folder}/reference.pid;\n{text}"
+    return f"{LOAD_LUA}pid {folder}/reference.pid;\n{text}"
 
 
 def others(programs: Path, folder: Path, ports: dict[str, int]) -> dict[str, tuple[list[str], int]]:
@@ -207,13 +208,21 @@ def others(programs: Path, folder: Path, ports: dict[str, int]) -> dict[str, tup
 
 @contextlib.contextmanager
 def variants(
-    folder: Path, reference: Path | None, programs: Path | None, *, pinned: bool = False
+    folder: Path,
+    reference: Path | None,
+    programs: Path | None,
+    *,
+    pinned: bool = False,
+    workers: Sequence[int] = (),
 ) -> Iterator[dict[str, Variant]]:
-    """Start everything; the backend itself is called direct. One worker for each gateway."""
+    """Start everything; the backend itself is called direct.
+
+    One worker for each gateway, and ours with each number of ``workers`` besides.
+    """
     core = GATEWAY_CORE if pinned else None
     with contextlib.ExitStack() as stack:
         ports = {"qwen": free_port(), "nemotron": free_port()}
-        values = {"folder": folder, "modules": MODULES, **ports}
+        values = {"folder": folder, "load_lua": LOAD_LUA, **ports}
         values["workers"] = len(BACKEND_CORES) if pinned else 1
         text = BACKEND.format(folders=FOLDERS.format(folder=folder, name="backend"), **values)
         cores = BACKEND_CORES if pinned else None
@@ -226,17 +235,19 @@ def variants(
         )
         running["plain"] = stack.enter_context(nginx(folder, text, "plain", port, core))
 
-        ours = folder / "ours"
-        ours.mkdir(mode=0o755)
         backends = [Backend(name, port) for name, port in ports.items()]
-        rig = Rig(ours, backends, access_log="off")  # as it is installed
-        stack.callback(rig.stop)
-        rig.start()
-        eventually("ours is healthy", lambda: rig.ask("GET", "/health").status == 200)
-        assert rig.process
-        if core:
-            pin(rig.process.pid, core)
-        running["ours"] = Variant(rig.port, rig.process.pid)
+        for count in (1, *workers):
+            name = "ours" if count == 1 else f"ours, {count} workers"
+            home = folder / f"ours-{count}"
+            home.mkdir(mode=0o755)
+            rig = Rig(home, backends, access_log="off", workers=count)  # as it is installed
+            stack.callback(rig.stop)
+            rig.start()
+            eventually("ours is healthy", lambda r=rig: r.ask("GET", "/health").status == 200)
+            assert rig.process
+            if core:
+                pin(rig.process.pid, core | set(MORE_CORES[: count - 1]))
+            running[name] = Variant(rig.port, rig.process.pid)
 
         if reference:
             port = free_port()

@@ -25,10 +25,6 @@ from fakes.proxy_program import proxy_program
 from trtllm_install.model.proxyspec import ProxySpec, Upstream
 from trtllm_install.render.openresty import render_proxy
 
-MODULES: Final = (
-    "/usr/lib/nginx/modules/ndk_http_module.so",
-    "/usr/lib/nginx/modules/ngx_http_lua_module.so",
-)
 NOBODY: Final = 65534
 # Each worker of pytest-xdist has ports of its own; begun anywhere, since others test here too.
 _WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
