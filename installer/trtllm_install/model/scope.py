@@ -12,7 +12,7 @@ from trtllm_install.model.errors import ConfigError
 EVERY_PART: Final = frozenset(
     {
         *("gpu", "platform", "weights", "ports", "proxy", "supervisor", "engine", "system"),
-        *("host", "removed", "peers"),
+        *("host", "removed", "peers", "keys", "tls"),
     }
 )
 _PARTS: Final[dict[str, Iterable[str]]] = {
@@ -20,7 +20,7 @@ _PARTS: Final[dict[str, Iterable[str]]] = {
     "gpu": ("gpu", "platform", "weights", "system"),
     "weights": ("weights",),
     "memory": ("gpu", "weights", "system"),
-    "network": ("ports", "peers"),
+    "network": ("ports", "peers", "keys", "tls"),
     "programs": ("proxy", "supervisor", "engine", "system", "host"),
     "system": ("system", "host", "weights", "removed"),
     "advisories": ("gpu", "weights", "proxy", "system"),

@@ -81,8 +81,8 @@ def observe(
         system=seen("system", lambda: probe_system(host, simulate=simulate)),
         host=probe_host(host, engine_path) if "host" in parts else None,
         platform=None if simulate or "platform" not in parts else probe_platform(host),
-        keys=probe_keys(host),
-        tls=probe_tls(host, tls) if tls else None,
+        keys="keys" in parts and probe_keys(host),
+        tls=probe_tls(host, tls) if tls and "tls" in parts else None,
         peers=probe_peers(host, installation.proxy.peers)
         if installation.proxy and "peers" in parts
         else (),

@@ -16,6 +16,7 @@ from trtllm_install.app.rollback import rollback
 from trtllm_install.app.uninstall import plan_uninstall, uninstall
 from trtllm_install.apply.packages import POLICY
 from trtllm_install.host.protocol import Completed
+from trtllm_install.model import layout
 from trtllm_install.model.errors import ApplyFailed, GateFailed, PreflightFailed
 from trtllm_install.receipts.store import read_receipt
 
@@ -68,6 +69,15 @@ def test_apt_is_asked_while_weights_are_read(apt: FakeApt, monkeypatch: pytest.M
     apt.host.answer_command(["apt-get"], by=reply)
     monkeypatch.setattr(FakeHost, "names_in", names_in)
     assert {"packages-absent", "weights-missing"} <= codes(looked(apt, REAL))
+
+
+def test_a_look_reads_the_certificate_once(apt: FakeApt) -> None:
+    tls = "tls: {certificate: /srv/a.pem, key: /srv/b.pem}"
+    apt.host.add_file(layout.SITE_FILE, f"listen: 0.0.0.0\nproxy: {{{tls}}}\n")
+    looked(apt, REAL)
+    asked = [argv for argv in apt.host.ran if argv[0] == "openssl"]
+    assert asked
+    assert len(asked) == len(set(asked))
 
 
 def test_what_fails_later_takes_its_packages_along(apt: FakeApt) -> None:

@@ -39,7 +39,7 @@ def test_an_area_is_each_of_its_checks(area: str) -> None:
 
 
 def test_only_what_is_needed_is_read() -> None:
-    assert scope("port-taken").parts == {"ports", "peers"}
+    assert scope("port-taken").parts == {"ports", "peers", "keys", "tls"}
     assert scope("weights").parts == {"weights"}
     assert "ports" not in scope("gpu,memory").parts
     assert scope("reading").parts == EVERY_PART
