@@ -5,15 +5,13 @@ tool of the front tier answers only where Ansible has gone to the front tier to 
 """
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lab import checkout, collection, needs
+from lab import checkout, collection
 
 GPUS = ("gpu1", "gpu2", "gpu3", "gpu4")
 MODEL = "a"
@@ -122,23 +120,10 @@ def played(
         },
     }
     (folder / "inventory.json").write_text(json.dumps({"all": inventory}), encoding="utf-8")
-    (folder / "ansible.cfg").write_text("", encoding="utf-8")
-    ended = subprocess.run(
-        [needs.program("ansible-playbook"), "-i", str(folder / "inventory.json"), "play.json"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(folder),
-            "ANSIBLE_CONNECTION_PLUGINS": str(folder / "plugins"),
-            "ANSIBLE_HOME": str(folder / "home"),
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "true",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
+    ended = collection.run_play(
+        folder,
+        *("-i", "inventory.json", "play.json"),
+        ANSIBLE_CONNECTION_PLUGINS=str(folder / "plugins"),
     )
     return " ".join((ended.stdout + ended.stderr).split())
 

@@ -4,14 +4,13 @@ No host of these inventories exists; whoever asked one would wait for it.
 """
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import collection, needs
+from lab import collection
 
 GPU = {"ansible_host": "192.0.2.1", "rollout_models": ["a"], "host_tool_source": "present"}
 FRONT = {"ansible_host": "192.0.2.9"}
@@ -27,23 +26,7 @@ def rolled(
     inventory.write_text(
         json.dumps({"all": {"vars": {**ALL, **variables}, "children": children}}), encoding="utf-8"
     )
-    (folder / "ansible.cfg").write_text("", encoding="utf-8")
-    return subprocess.run(
-        [needs.program("ansible-playbook"), "-i", str(inventory), "trtllm.host.rollout"],
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(folder),
-            "ANSIBLE_HOME": str(folder / "home"),
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "true",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
+    return collection.run_play(folder, "-i", "inventory.json", "trtllm.host.rollout")
 
 
 @pytest.mark.parametrize(

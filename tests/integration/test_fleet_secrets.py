@@ -1,8 +1,6 @@
 """What is secret in a site file stays out of everything that Ansible prints, by real Ansible."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,23 +60,7 @@ def test_a_secret_of_the_site_file_is_written_and_never_shown(
     inventory = {"all": {"hosts": {"image": variables}}}
     for name, content in (("inventory", inventory), ("play", PLAY)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    (tmp_path / "ansible.cfg").write_text("", encoding="utf-8")
-    ended = subprocess.run(
-        [needs.program("ansible-playbook"), "-i", "inventory.json", "play.json", "-vvv", *words],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "true",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
+    ended = collection.run_play(tmp_path, "-i", "inventory.json", "play.json", "-vvv", *words)
     assert ended.returncode == 0, ended.stdout[-3000:]
     assert SECRET not in ended.stdout + ended.stderr
     written = planned if "--check" in words else root / "etc/trtllm/site.yaml"

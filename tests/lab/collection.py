@@ -1,12 +1,14 @@
 """The Ansible collection of this checkout, where Ansible looks for collections."""
 
 import importlib
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
-from lab import checkout
+from lab import checkout, needs
 
 PLUGINS = "ansible_collections.trtllm.host.plugins"
 
@@ -30,3 +32,26 @@ def load(folder: Path, name: str) -> ModuleType:
             del sys.modules[known]
         importlib.invalidate_caches()
     return importlib.import_module(f"{PLUGINS}.{name}")
+
+
+def run_play(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook in ``folder``, where the collection is placed, and by no other file."""
+    (folder / "ansible.cfg").write_text("", encoding="utf-8")
+    return subprocess.run(
+        [needs.program("ansible-playbook"), *words],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(folder),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            **settings,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
