@@ -54,6 +54,16 @@ class FakeApt:
         """Return the packages whose files are there."""
         return {n for n, paths in FILES.items() if all(p in self.host.nodes for p in paths)}
 
+    def bundle(self, *names: str) -> str:
+        """Return a folder with the files of these packages."""
+        folder = "/staging/packages"
+        for name in names:
+            path = f"{folder}/{name}_1_amd64.deb"
+            self.host.add_file(path)
+            said = f"Package: {name}\nDepends: {'nginx-common' if name == 'nginx' else ''}\n"
+            self.host.answer_command(["dpkg-deb", "--field", path], said)
+        return folder
+
     def _query(self, argv: tuple[str, ...], _: str) -> Completed:
         if "Depends" in argv[2]:
             lines = [f"{who}\t {name} (>= 1)\n" for name, who in self.needs.items()]
@@ -62,7 +72,8 @@ class FakeApt:
         return Completed(argv=argv, code=0 if here else 1, stdout=here, stderr="")
 
     def _apt_get(self, argv: tuple[str, ...], _: str) -> Completed:
-        names = [name for name in argv if name in FILES]
+        said = [word.rpartition("/")[2].partition("_")[0] for word in argv]  # of a file too
+        names = [name for name in said if name in FILES]
         if "update" in argv:
             self.told.append(("update",))
             return self._said(argv, "")

@@ -1,47 +1,92 @@
 """Asks the distribution what it would bring for what lacks."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from trtllm_install.app.options import Options
 from trtllm_install.host.protocol import Host
-from trtllm_install.judge.packages import OPEN_MPI_PACKAGE, is_supported, lacking_packages
+from trtllm_install.judge.packages import (
+    OPEN_MPI_PACKAGE,
+    is_supported,
+    lacking_packages,
+    necessary,
+)
 from trtllm_install.judge.toolchain import OPEN_MPI
-from trtllm_install.model.facts import Facts, PackageFacts
+from trtllm_install.model.facts import Facts, LeftOut, PackageFacts
 from trtllm_install.model.installation import Installation
 from trtllm_install.probes.package_manager import probe_debs, probe_packages
 
 
 def ask_distribution(
-    host: Host, facts: Facts, installation: Installation, options: Options
+    host: Host,
+    facts: Facts,
+    installation: Installation,
+    options: Options,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> PackageFacts | None:
     """Return what the distribution would bring for what ``facts`` lack; reads only.
 
-    None where nothing lacks or nothing may be asked. Takes a second or two of apt's own
-    where apt keeps no cache.
+    None where nothing lacks or nothing may be asked. What only a warning asks for never
+    becomes a problem: it is left out, as are those of ``left_out``. Takes a second or two
+    of apt's own where apt keeps no cache.
     """
     if not options.packages or host.image():
         return None
-    wanted = lacking_packages(facts, installation)
-    if not wanted:
+    lacking = lacking_packages(facts, installation)
+    if not lacking:
         return None
+    out = {package.name for package in left_out}
+    wanted = tuple(name for name in lacking if name not in out)
+    if not wanted:
+        return PackageFacts(manager="apt", wanted=(), left_out=left_out)
     seen = _asked(host, wanted, options)
-    if seen and _brings_other_mpi(seen):
-        wanted = tuple(name for name in wanted if name != OPEN_MPI_PACKAGE)
-        seen = _asked(host, wanted, options) if wanted else None
-    return seen
+    if seen and (useless := tuple(_useless(seen))):
+        return ask_distribution(host, facts, installation, options, (*left_out, *useless))
+    return replace(seen, left_out=left_out) if seen else None
 
 
 def _asked(host: Host, wanted: tuple[str, ...], options: Options) -> PackageFacts | None:
     folder = options.package_folder
     debs = probe_debs(host, folder, wanted) if folder else ()
     seen = probe_packages(host, wanted, debs)
-    if seen and seen.manager == "apt" and not is_supported(seen):
+    if seen is None or seen.manager != "apt" or seen.problem:
+        return seen
+    if not is_supported(seen):
         unknown = f"where packages of {seen.architecture} put their files is not known"
         return replace(seen, problem=unknown)
+    if lacks := necessary(_not_brought(seen)):
+        return replace(seen, problem=_why_not_brought(seen, lacks))
     return seen
 
 
-def _brings_other_mpi(seen: PackageFacts) -> bool:
-    """Tell whether this distribution's Open MPI is one that the engine cannot use."""
-    majors = [p.version.partition(".")[0] for p in seen.brings if p.name == OPEN_MPI_PACKAGE]
-    return any(major != str(OPEN_MPI) for major in majors)
+def _useless(seen: PackageFacts) -> Iterator[LeftOut]:
+    """Yield what is asked for and would not help, of what the services run without."""
+    optional = [name for name in seen.wanted if not necessary([name])]
+    if seen.manager != "apt" or not optional:
+        return
+    lacks = _not_brought(seen)
+    versions = {package.name: package.version for package in seen.brings}
+    for name in optional:
+        if seen.problem:
+            yield LeftOut(name=name, why=seen.problem)
+        elif name in lacks:
+            yield LeftOut(name=name, why=_why_not_brought(seen, [name]))
+        elif name == OPEN_MPI_PACKAGE and name in versions and _is_other_mpi(versions[name]):
+            version = versions[name]
+            yield LeftOut(name=name, why=f"it is version {version} here", version=version)
+
+
+def _not_brought(seen: PackageFacts) -> tuple[str, ...]:
+    brings = {package.name for package in seen.brings}
+    return tuple(name for name in seen.wanted if name not in brings) if seen.lists_read else ()
+
+
+def _why_not_brought(seen: PackageFacts, names: tuple[str, ...] | list[str]) -> str:
+    if seen.debs:
+        return f"the bundle has no {' and no '.join(names)}"
+    return f"apt takes {', '.join(names)} for installed, and what it holds is not there"
+
+
+def _is_other_mpi(version: str) -> bool:
+    """Tell whether this is an Open MPI that the engine cannot use."""
+    return version.partition(".")[0] != str(OPEN_MPI)

@@ -1,7 +1,6 @@
 """One run at a time; a lock dies with its holder, so it cannot be stale."""
 
 import fcntl
-import json
 import os
 import sys
 import time
@@ -9,17 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from trtllm_install.host.errors import refusals
+from trtllm_install.host.lock_holder import LockHolder, find_holder, write_note
 from trtllm_install.model.errors import Locked
-from trtllm_install.model.secrets import mask_argv
 
 _LOOK_EVERY_S = 0.1
+_UNSEEN = "a process of another container or user, which cannot be seen from here"
 
 
 @contextmanager
 def lock(
     path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Hold the lock; raises Locked with the holder's pid, command and age.
+    """Hold the lock; raises Locked with the holder's pid and command, of a run its age too.
 
     Another's is waited for up to ``patience`` seconds, and ``told`` hears once whose it is.
     The file is never removed: removing it would let two runs hold two files.
@@ -29,31 +29,36 @@ def lock(
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
     try:
-        _take(descriptor, patience, told)
-        note = {"pid": os.getpid(), "command": mask_argv(sys.argv), "since": time.time()}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        _take(descriptor, path, patience, told)
+        write_note(descriptor, sys.argv)
         yield
     finally:
         os.close(descriptor)
 
 
-def _take(descriptor: int, patience: float, told: Callable[[str], None] | None) -> None:
+def _take(descriptor: int, path: str, patience: float, told: Callable[[str], None] | None) -> None:
     """Take it at once, or look again: flock(2) itself would wait without end."""
     deadline = time.monotonic() + patience
     while not _is_taken(descriptor):
-        holder = _holder(descriptor)
         if time.monotonic() >= deadline:
-            waited = f" after {patience:g} s" if patience else ""
-            raise Locked(
-                f"cannot start: another run holds the lock{waited}: {holder}",
-                hint="wait for it to end, then run the same command again; "
-                "--lock-timeout S waits for it",
-            )
+            raise _locked(find_holder(descriptor), path, patience)
         if told:
-            told(f"waiting for another run: {holder}")
+            holder = find_holder(descriptor)
+            told(f"waiting for another {holder.kind}: {holder.words or _UNSEEN}")
             told = None
         time.sleep(min(_LOOK_EVERY_S, max(0.0, deadline - time.monotonic())))
+
+
+def _locked(holder: LockHolder, path: str, patience: float) -> Locked:
+    waited = f" after {patience:g} s" if patience else ""
+    which = "the lock" if holder.kind == "run" else f"the lock {path}"
+    hint = "wait for it to end, then run the same command again; --lock-timeout S waits for it"
+    if not holder.words:
+        hint = "lsns --type pid lists where else it can run; --lock-timeout S waits for it"
+    return Locked(
+        f"cannot start: another {holder.kind} holds {which}{waited}: {holder.words or _UNSEEN}",
+        hint=hint,
+    )
 
 
 def _is_taken(descriptor: int) -> bool:
@@ -62,13 +67,3 @@ def _is_taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _holder(descriptor: int) -> str:
-    """Say who holds it; the note may not be written yet."""
-    try:
-        note = json.loads(os.pread(descriptor, 4096, 0))
-        age = max(0, int(time.time() - float(note["since"])))  # the clock may have been set
-        return f"pid {int(note['pid'])}, {' '.join(map(str, note['command']))}, for {age} s"
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return "a run that has just started"

@@ -240,7 +240,7 @@ class Host(Protocol):
     def lock(
         self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None
     ) -> AbstractContextManager[None]:
-        """Hold an exclusive lock; raises Locked naming the holder's pid, age and command.
+        """Hold an exclusive lock; raises Locked naming the holder's pid and command.
 
         One that another holds is waited for up to ``patience`` seconds; ``told`` hears once
         whose it is. It ends with its holder, however that ends.

@@ -1,6 +1,6 @@
 """What lacks and a package would supply, and the proxy that its packages will be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from trtllm_install.model.facts import Facts, PackageFacts, ProxyBinary, SystemFacts
@@ -27,6 +27,11 @@ def lacking_packages(facts: Facts, installation: Installation) -> tuple[str, ...
     return tuple(names)
 
 
+def necessary(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``names`` without which nothing is served; a warning asks for the others."""
+    return tuple(name for name in names if name != OPEN_MPI_PACKAGE)
+
+
 def brought(facts: Facts) -> tuple[str, ...]:
     """Return the packages that install will bring, of those that were asked for."""
     return facts.packages.wanted if facts.packages and facts.packages.can_bring else ()
@@ -39,7 +44,7 @@ def expected_proxy(facts: Facts) -> ProxyBinary | None:
     lua-resty-core and of lua-cjson, the same in 12 and 13.
     """
     known = facts.proxy if isinstance(facts.proxy, ProxyBinary) else None
-    if not set(brought(facts)) - {OPEN_MPI_PACKAGE}:
+    if not necessary(brought(facts)):
         return known
     triplet = _TRIPLETS[facts.packages.architecture] if facts.packages else ""
     return ProxyBinary(
@@ -55,7 +60,7 @@ def expected_proxy(facts: Facts) -> ProxyBinary | None:
 def check_packages(facts: Facts, installation: Installation) -> Iterator[Finding]:  # noqa: ARG001
     """Say what install brings, or why the distribution cannot bring it."""
     packages = facts.packages
-    if packages is None or packages.manager != "apt":
+    if packages is None or packages.manager != "apt" or not packages.wanted:
         return
     if packages.problem:
         yield found(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from trtllm_install.judge.packages import OPEN_MPI_PACKAGE, PROXY, brought
+from trtllm_install.judge.packages import PROXY, brought, necessary
 from trtllm_install.model import layout
 from trtllm_install.model.engine import SIMULATED
 from trtllm_install.model.facts import (
@@ -39,7 +39,7 @@ def choose_supervisor(facts: SupervisorFacts | Unknown, option: str) -> str:
 
 def check_proxy(facts: Facts, installation: Installation) -> Iterator[Finding]:
     """Find a proxy program that is missing or cannot run Lua, and that no package will bring."""
-    if set(brought(facts)) - {OPEN_MPI_PACKAGE} or not installation.proxy:
+    if necessary(brought(facts)) or not installation.proxy:
         return
     if facts.proxy is None:
         yield found(

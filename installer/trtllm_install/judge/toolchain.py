@@ -7,7 +7,7 @@ from trtllm_install.judge.engines import python_commands
 from trtllm_install.judge.packages import OPEN_MPI_PACKAGE, brought
 from trtllm_install.model import layout
 from trtllm_install.model.engine import Recipe
-from trtllm_install.model.facts import EngineFacts, Facts, SystemFacts, Unknown
+from trtllm_install.model.facts import EngineFacts, Facts, PackageFacts, SystemFacts, Unknown
 from trtllm_install.model.facts.host import Compilers
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
@@ -28,7 +28,7 @@ def check_system(facts: Facts, installation: Installation) -> Iterator[Finding]:
     if installation.simulate:
         return
     if OPEN_MPI_PACKAGE not in brought(facts):
-        yield from _open_mpi(system)
+        yield from _open_mpi(system, facts.packages)
     yield from _toolkit(system)
 
 
@@ -105,16 +105,10 @@ def _toolkit(system: SystemFacts) -> Iterator[Finding]:
         )
 
 
-def _open_mpi(system: SystemFacts) -> Iterator[Finding]:
+def _open_mpi(system: SystemFacts, packages: PackageFacts | None) -> Iterator[Finding]:
     version = system.open_mpi
     if version is None:
-        yield found(
-            "open-mpi-missing",
-            "this host",
-            what="neither mpirun nor libmpi.so.40",
-            expected=f"Open MPI {OPEN_MPI}",
-            remedy="sudo apt-get install libopenmpi-dev",
-        )
+        yield _no_open_mpi(packages)
         return
     stated = parse_version(version)
     if stated is None:
@@ -134,3 +128,25 @@ def _open_mpi(system: SystemFacts) -> Iterator[Finding]:
             remedy="install Open MPI 4.1, whose libmpi.so.40 leads to libmpi.so.40.30, and put "
             "its mpirun first on the path",
         )
+
+
+def _no_open_mpi(packages: PackageFacts | None) -> Finding:
+    """Say that there is none, why install brings none either, and how to get it."""
+    left = packages.left_out if packages else ()
+    out = next((package for package in left if package.name == OPEN_MPI_PACKAGE), None)
+    remedy = f"sudo apt-get install {OPEN_MPI_PACKAGE}"
+    if packages and packages.manager != "apt":
+        tool = packages.manager or "the package manager"
+        remedy = f"install Open MPI {OPEN_MPI} with {tool}, and put its mpirun on the path"
+    elif out and out.version:
+        remedy = f"install Open MPI {OPEN_MPI}.1 from its source, and put its mpirun on the path"
+    elif out:
+        remedy = f"sudo apt-get update && {remedy}"
+    return found(
+        "open-mpi-missing",
+        "this host",
+        what="neither mpirun nor libmpi.so.40"
+        + (f", and install cannot bring {out.name}: {out.why}" if out else ""),
+        expected=f"Open MPI {OPEN_MPI}",
+        remedy=remedy,
+    )

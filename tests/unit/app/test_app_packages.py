@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from fakes.fake_apt import PROXY, FakeApt, bare_debian
+from fakes.fake_apt import FILES, PROXY, FakeApt, bare_debian
 from fakes.fake_host import FakeHost, KilledError
 from fakes.fake_systemd import FakeSystemd, Fate
 from fakes.heard import Heard
@@ -18,6 +18,7 @@ from trtllm_install.apply.packages import POLICY
 from trtllm_install.host.protocol import Completed
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ApplyFailed, GateFailed, PreflightFailed
+from trtllm_install.model.findings import Finding
 from trtllm_install.receipts.store import read_receipt
 
 MULTI = Options(profile="multi", simulate=True)
@@ -187,6 +188,71 @@ def test_open_mpi_comes_for_a_real_engine_unless_it_is_too_new(
     assert judged.facts.packages is not None
     assert ("openmpi-bin" in judged.facts.packages.wanted) is brought
     assert ("open-mpi-missing" in codes(judged)) is not brought
+    if not brought:
+        assert "it is version 5.0.7-1 here" in mpi_finding(judged).message
+        assert "apt-get" not in mpi_finding(judged).remedy
+
+
+def mpi_finding(judged: Judged) -> Finding:
+    (finding,) = (f for f in judged.findings if f.code == "open-mpi-missing")
+    return finding
+
+
+def accepting_all(apt: FakeApt) -> Options:
+    """Return a real install that takes a host without GPUs, engine and weights as it is."""
+    return replace(REAL, accept=tuple(f.code for f in looked(apt, REAL).errors))
+
+
+def test_what_only_a_warning_asks_for_stops_no_install(apt: FakeApt) -> None:
+    options, heard = accepting_all(apt), Heard()
+    apt.fails = 2  # of everything; then what is necessary can be had
+    done = install(apt.host, options, heard)
+    assert apt.installed == set(PROXY)
+    assert [c.path for c in done.step.plan.packages] == list(PROXY)
+    said = "install cannot bring openmpi-bin: cannot run apt-get --download-only: Failed to fetch"
+    assert said in mpi_finding(done.judged).message
+    assert heard.text.count(said) == 1
+    assert mpi_finding(done.judged).remedy.endswith("sudo apt-get install openmpi-bin")
+
+
+@pytest.mark.parametrize("trouble", ["refused", "unreachable", "no lists"])
+def test_where_open_mpi_alone_lacks_nothing_of_apt_stops_an_install(
+    apt: FakeApt, trouble: str
+) -> None:
+    options = replace(accepting_all(apt), start=False)
+    for path in (path for name in PROXY for path in FILES[name]):
+        apt.host.add_program(path)
+    if trouble == "refused":
+        apt.refuses = "Unable to locate package openmpi-bin"
+    elif trouble == "unreachable":
+        apt.fails = 9
+    else:
+        del apt.host.nodes["/var/lib/apt/lists/deb_main_Packages"]
+    done = install(apt.host, options, Heard())
+    assert done.step.plan.packages == ()
+    assert "install cannot bring openmpi-bin: " in mpi_finding(done.judged).message
+    assert apt.installed == set(PROXY)
+
+
+def test_what_is_necessary_and_in_no_list_changes_nothing(apt: FakeApt) -> None:
+    options = accepting_all(apt)
+    del apt.host.nodes["/var/lib/apt/lists/deb_main_Packages"]
+    before = apt.host.snapshot()
+    with pytest.raises(PreflightFailed, match="apt has no list of packages") as caught:
+        install(apt.host, options, Heard())
+    assert "lua-cjson: apt has no list" in caught.value.message  # and nothing of Open MPI
+    assert "sudo apt-get update" in caught.value.hint
+    assert apt.host.snapshot() == before
+
+
+def test_a_bundle_says_what_it_does_not_have(apt: FakeApt) -> None:
+    bundled = replace(REAL, package_folder=apt.bundle(*PROXY))
+    assert "packages-unavailable" not in codes(looked(apt, bundled))
+    assert "openmpi-bin: the bundle has no openmpi-bin" in mpi_finding(looked(apt, bundled)).message
+    apt.host.remove(f"{bundled.package_folder}/lua-cjson_1_amd64.deb")
+    errors = looked(apt, bundled).errors
+    (error,) = (f for f in errors if f.code == "packages-unavailable")
+    assert "the bundle has no lua-cjson" in error.message
 
 
 def test_purge_takes_what_nobody_else_needs(apt: FakeApt) -> None:

@@ -1,10 +1,13 @@
 """One run at a time; the second is told who the first is."""
 
+import fcntl
+import json
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,11 +25,26 @@ def path(tmp_path: Path) -> str:
 
 @pytest.fixture
 def holder(path: str) -> Iterator[int]:
-    """Another process that holds the lock, and its pid."""
+    """Another run that holds the lock, and its pid."""
+    with child(lock, path) as pid:
+        yield pid
+
+
+@pytest.fixture
+def foreign(path: str) -> Iterator[int]:
+    """Another program that holds the lock, and its pid."""
+    Path(path).parent.mkdir()
+    with child(only_flock, path) as pid:
+        yield pid
+
+
+@contextmanager
+def child(held: Callable[[str], AbstractContextManager[object]], path: str) -> Iterator[int]:
+    """Yield the pid of a process that holds the lock until it is killed."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
-        hold(path, writer)
+        hold(held(path), writer)
     try:
         assert os.read(reader, 4) == b"held"
         yield pid
@@ -37,15 +55,23 @@ def holder(path: str) -> Iterator[int]:
             end(pid)
 
 
-def hold(path: str, writer: int) -> NoReturn:
+def hold(held: AbstractContextManager[object], writer: int) -> NoReturn:
     """In the child: take the lock, say so, and keep it until killed."""
     try:
         sys.argv = ["trtllm-install", "--profile", "multi"]
-        with lock(path):
+        with held:
             os.write(writer, b"held")
             signal.pause()
     finally:
         os._exit(1)
+
+
+@contextmanager
+def only_flock(path: str) -> Iterator[None]:
+    """Take the lock as flock(1) does, which writes nothing."""
+    with Path(path).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_child(pid: int) -> bool:
@@ -110,13 +136,31 @@ def test_a_lock_is_free_again_after_use_and_after_an_error(path: str) -> None:
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"pid": "x"}', b"\xff"])
-def test_a_holder_that_has_not_said_who_it_is_is_still_a_holder(
+def test_a_holder_that_has_not_said_who_it_is_is_named_all_the_same(
     path: str, holder: int, note: bytes
 ) -> None:
-    assert holder
     Path(path).write_bytes(note)
-    with pytest.raises(Locked, match="a run that has just started"), lock(path):
-        raise AssertionError
+    with pytest.raises(Locked, match=f"another program holds the lock {path}: pid {holder}, "):
+        lock(path).__enter__()
+
+
+def test_the_run_of_before_is_never_named_for_a_lock_that_another_program_holds(
+    path: str, foreign: int
+) -> None:
+    note = {"pid": os.getpid(), "command": ["trtllm-install"], "since": 0}  # and it still runs
+    Path(path).write_text(json.dumps(note), encoding="ascii")
+    with pytest.raises(Locked, match=f"another program holds .*: pid {foreign}, ") as caught:
+        lock(path).__enter__()
+    assert str(os.getpid()) not in caught.value.message
+
+
+def test_a_holder_that_cannot_be_seen_is_not_made_up(
+    path: str, foreign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", "self"] if foreign else [])
+    with pytest.raises(Locked, match="cannot be seen from here") as caught:
+        lock(path).__enter__()
+    assert "lsns" in caught.value.hint
 
 
 @pytest.mark.parametrize("since", ["9e9", "1e400", "-1e400", "NaN", '"x"', "null"])
@@ -128,7 +172,7 @@ def test_a_clock_that_was_set_gives_no_age_below_zero_and_no_crash(
     with pytest.raises(Locked) as caught, lock(path):
         pass
     assert " for -" not in caught.value.message
-    assert "another run holds the lock" in caught.value.message
+    assert f"pid {holder}, " in caught.value.message
 
 
 def test_a_shorter_note_leaves_nothing_of_a_longer_one(path: str) -> None:

@@ -107,6 +107,7 @@ KINDS: Final[dict[str, Kind]] = {
         "Open MPI is missing",
         "{} has no Open MPI",
         "trtllm-serve links libmpi and spawns its worker through it.",
+        "packages-unavailable",
     ),
     "open-mpi-version-unknown": warning(
         "Version of Open MPI is not known",

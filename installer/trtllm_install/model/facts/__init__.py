@@ -15,7 +15,7 @@ from trtllm_install.model.facts.gpu import (
 )
 from trtllm_install.model.facts.host import HostFacts
 from trtllm_install.model.facts.image import ImageFacts
-from trtllm_install.model.facts.packages import Package, PackageFacts
+from trtllm_install.model.facts.packages import LeftOut, Package, PackageFacts
 from trtllm_install.model.facts.peers import PeerFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
@@ -47,6 +47,7 @@ __all__ = [
     "Holder",
     "HostFacts",
     "ImageFacts",
+    "LeftOut",
     "LostGpu",
     "Package",
     "PackageFacts",

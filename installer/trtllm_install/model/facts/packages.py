@@ -13,6 +13,15 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A package that would help, that nothing waits for, and that cannot be had."""
+
+    name: str
+    why: str
+    version: str = ""  # the distribution's, where it is one that would not help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PackageFacts:
     """The distribution's answer to the question for ``wanted``."""
 
@@ -23,8 +32,9 @@ class PackageFacts:
     lists_read: bool = True  # false = it does not know of any package yet
     architecture: str = ""  # as dpkg calls it
     debs: tuple[str, ...] = ()  # files that are to be installed instead of downloads
+    left_out: tuple[LeftOut, ...] = ()  # not among ``wanted``
 
     @property
     def can_bring(self) -> bool:
         """Tell whether install may count on it."""
-        return self.manager == "apt" and not self.problem
+        return self.manager == "apt" and bool(self.wanted) and not self.problem
