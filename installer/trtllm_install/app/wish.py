@@ -12,6 +12,7 @@ from trtllm_install.app.options import Options
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.decoding import decode
+from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import Installation, Instance
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.probes.weights_folder import calling_home, weights_folder
@@ -104,8 +105,18 @@ def _asked(host: Host, wish: Wish, profile: str, weights_dir: str, *, simulated:
 
 
 def _weights_dir(host: Host, options: Options, site: str | None, receipt: Receipt | None) -> str:
-    """A second run without the option means the folder of the first."""
+    """A second run without the option means the folder of the first.
+
+    ``--simulate`` is said anew on each run, so one without it means real weights.
+    """
     if options.simulate and not options.weights_dir and not site:
         return layout.SIMULATED_WEIGHTS
-    installed = receipt.weights_dir if receipt and not receipt.simulate else None
-    return weights_folder(host, options.weights_dir, site or installed)
+    was_simulated = receipt is not None and receipt.simulate
+    installed = receipt.weights_dir if receipt and not was_simulated else None
+    try:
+        return weights_folder(host, options.weights_dir, site or installed)
+    except ConfigError as error:
+        if not was_simulated:
+            raise
+        hint = f"--simulate, as this host was installed; or for real models {error.hint}"
+        raise ConfigError(error.message, hint=hint) from error

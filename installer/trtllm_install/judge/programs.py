@@ -147,7 +147,8 @@ def check_engine(facts: Facts, installation: Installation) -> Iterator[Finding]:
             engine.path,
             what="it is the stand-in for tests" if engine.present else "no such program",
             expected=f"trtllm-serve of TensorRT-LLM {version}",
-            remedy=f"sudo trtllm-install engine add {version}, then install again",
+            remedy=f"sudo trtllm-install engine add {version}, then install again"
+            + (", or say --simulate to stay with it" if engine.present else ""),
         )
     elif engine.version != version:
         yield found(

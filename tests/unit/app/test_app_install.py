@@ -128,6 +128,18 @@ def test_a_file_that_changed_is_read_again(installed: Machine, path: str, text: 
     assert remembered(installed.host, wish, receipt) is None
 
 
+def test_a_run_without_simulate_on_a_simulated_host_says_what_is_installed(
+    installed: Machine,
+) -> None:
+    installed.host.variables.pop("SUDO_USER", None)
+    with pytest.raises(ConfigError, match="cannot find weights folder") as refused:
+        installed.install(simulate=False)
+    assert refused.value.hint.startswith("--simulate, as this host was installed")
+    assert "--weights-dir DIR" in refused.value.hint
+    with pytest.raises(PreflightFailed, match="or say --simulate to stay with it"):
+        installed.install(simulate=False, weights_dir="/models")
+
+
 def test_workers_of_the_proxy_come_from_the_site_file(installed: Machine) -> None:
     installed.host.add_file(layout.SITE_FILE, "proxy: {workers: 3}\n")
     done = installed.install()
