@@ -19,7 +19,7 @@ NOT_RUN: Final = {
     "needs a bare host": "test_host_engines.py makes a bundle and installs it where nothing is",
     "needs docker": "what it ends is the setup that this project replaces",
     "needs a fleet": "test_fleet_story.py runs these plays on several hosts of its own",
-    "needs Prometheus": "test_tools_commands.py gives it to the promtool of the test machine",
+    "needs Prometheus": "test_tools_blocks.py gives it to the promtool of the test machine",
     "stays in the foreground": "tests/integration/test_simulator_*.py start it so",
     "needs mkosi": "test_host_image.py installs into a tree of its own with the same options",
 }
@@ -49,6 +49,10 @@ class Block:
     def where(self) -> str:
         return f"{self.document}:{self.line}"
 
+    def __str__(self) -> str:
+        """Name a test's parameter."""
+        return self.where
+
     @property
     def is_run(self) -> bool:
         """Tell whether somebody who follows the document on a test's host runs it."""
@@ -68,6 +72,12 @@ class Inline:
 def names() -> tuple[str, ...]:
     """Return the path of every document in the checkout."""
     return tuple(checkout.relative(checkout.below(".", suffix=".md")))
+
+
+@cache
+def all_blocks() -> tuple[Block, ...]:
+    """Return the fenced blocks of every document."""
+    return tuple(block for name in names() for block in blocks_of(name))
 
 
 @cache

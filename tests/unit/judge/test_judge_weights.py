@@ -1,13 +1,107 @@
-"""What is said of code that a checkpoint brings."""
+"""What is said of weights, and of code that a checkpoint brings."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fakes.healthy import FACTS, INSTALLATION
+from fakes.healthy import FACTS, INSTALLATION, WEIGHTS
+from fakes.judged import QWEN, findings, instances, weights
+from trtllm_install.judge.judge import judge
 from trtllm_install.judge.weights import check_remote_code
 from trtllm_install.model import facts as f
+from trtllm_install.model import layout
+
+
+def test_missing_weights_say_where_and_how_to_get_them() -> None:
+    found = findings(weights=weights(present=False))["weights-missing"]
+    assert QWEN.weights in found.found
+    assert WEIGHTS in found.found
+    assert found.remedy == (
+        f"hf download nvidia/Qwen3-30B-A3B-FP4 --local-dir {QWEN.weights} "
+        "(or say where they are: --weights-dir DIR)"
+    )
+
+
+def test_weights_that_simulation_writes_itself_are_not_missed() -> None:
+    own = replace(
+        INSTALLATION,
+        simulate=True,
+        instances=instances(weights=f"{layout.SIMULATED_WEIGHTS}/nvidia/Qwen3-30B-A3B-FP4"),
+    )
+    absent = weights(present=False)
+    assert "weights-missing" not in findings(installation=own, weights=absent)
+    elsewhere = replace(INSTALLATION, simulate=True)
+    assert "weights-missing" in findings(installation=elsewhere, weights=absent)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "removes"),
+    [
+        ("absent", "weights-incomplete", False),
+        ("not-a-file", "weights-not-a-file", True),
+        ("short", "weights-truncated", True),
+        ("long", "weights-overlong", True),
+        ("header", "weights-header-invalid", True),
+        ("layout", "weights-layout-invalid", True),
+        ("config", "weights-config-invalid", True),
+        ("differs", "weights-index-differs", True),
+        ("total", "weights-total-differs", True),
+    ],
+)
+def test_each_fault_has_its_code_and_a_damaged_file_is_removed_first(
+    fault: f.FileFault, code: str, removes: bool
+) -> None:
+    path = f"{QWEN.weights}/model 1.safetensors"
+    problem = f.FileProblem(fault=fault, path=path, found="7 bytes", expected="9 bytes")
+    found = findings(weights=weights(problems=(problem,)))[code]
+    assert found.found == f"{path}: 7 bytes"
+    assert found.remedy.startswith("rm ") is removes
+    assert f"hf download {QWEN.model}" in found.remedy
+
+
+def blocked(path: str, *, above: bool) -> f.Blocked:
+    return f.Blocked(path=path, mode=0o700, owner="me", group="me", above=above)
+
+
+@pytest.mark.parametrize(
+    ("supervisor", "path", "above", "matters"),
+    [
+        ("systemd", "/home/me", True, False),  # process 1 binds past it
+        ("systemd", "/root", True, False),
+        ("systemd", "/data", True, True),  # nothing is bound there
+        ("systemd", WEIGHTS, True, True),  # bound as it is
+        ("systemd", f"{WEIGHTS}/nvidia", True, True),
+        ("systemd", QWEN.weights, False, True),
+        ("supervisord", "/home/me", True, True),
+    ],
+)
+def test_closed_folder_matters_where_no_bind_goes_round_it(
+    supervisor: str, path: str, above: bool, matters: bool
+) -> None:
+    facts = replace(
+        FACTS,
+        weights=weights(blocked=(blocked(path, above=above),)),
+        supervisor=f.SupervisorFacts(
+            init="systemd", systemd=True, systemd_version=252, supervisord="/x"
+        ),
+    )
+    found = judge(facts, replace(INSTALLATION, supervisor=supervisor))
+    assert ([x.code for x in found] == ["weights-unreadable"]) is matters
+
+
+def test_unreadable_weights_are_opened_no_further_than_needed() -> None:
+    closed = (
+        blocked("/data", above=True),
+        blocked(QWEN.weights, above=False),
+        blocked(f"{QWEN.weights}/config.json", above=False),
+    )
+    found = findings(weights=weights(blocked=closed))["weights-unreadable"]
+    assert found.found == "/data is 0700 me:me, and 2 more"
+    assert found.remedy == f"sudo chmod o+x /data && sudo chmod -R o+rX {QWEN.weights}"
+
+
+# code that a checkpoint brings ----------------------------------------------
 
 
 @pytest.mark.parametrize(
