@@ -1,5 +1,6 @@
 """apt and dpkg of a fake Debian: three packages for the proxy, and one that they need."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fakes.fake_host import FakeHost, Node
@@ -21,6 +22,19 @@ FILES = {
 }
 
 
+def planned(new: Mapping[str, str], changed: Mapping[str, str] | None = None) -> str:
+    """Return what apt-get prints of a plan: versions by name, of upgrades "OLD => NEW"."""
+    titles = {"NEW packages will be installed": new, "packages will be upgraded": changed or {}}
+    lines = [
+        f"The following {title}:\n"
+        + "".join(f"   {name} ({version})\n" for name, version in listed.items())
+        for title, listed in titles.items()
+        if listed
+    ]
+    totals = f"{len(changed or {})} upgraded, {len(new)} newly installed, 0 to remove and 7 not "
+    return "".join(["Reading package lists...\n", *lines, totals, "upgraded.\n"])
+
+
 @dataclass(slots=True)
 class FakeApt:
     """What is installed is what lies in the tree; what apt is told is remembered."""
@@ -30,7 +44,7 @@ class FakeApt:
     needs: dict[str, str] = field(default_factory=dict)  # package of ours → who needs it
     refuses: str = ""  # apt's own words
     fails: int = 0  # so many downloads
-    told: list[tuple[str, ...]] = field(default_factory=list)  # all but simulations
+    told: list[tuple[str, ...]] = field(default_factory=list)  # all but questions
 
     def __post_init__(self) -> None:
         """Announce the commands, and take away what packages would bring."""
@@ -78,7 +92,9 @@ class FakeApt:
             self.told.append(("update",))
             return self._said(argv, "")
         if "--simulate" in argv:
-            return self._simulated(argv, names)
+            return self._purged_with(argv, names)
+        if "--print-uris" in argv:
+            return self._planned(argv, names)
         word = next(w for w in ("--download-only", "purge", "install") if w in argv)
         self.told.append((word, *names))
         if word == "--download-only" and self.fails:
@@ -93,20 +109,18 @@ class FakeApt:
                 self.host.nodes.pop(path, None)
         return self._said(argv, "")
 
-    def _simulated(self, argv: tuple[str, ...], names: list[str]) -> Completed:
+    def _purged_with(self, argv: tuple[str, ...], names: list[str]) -> Completed:
+        gone = [*names, *(who for name, who in self.needs.items() if name in names)]
+        return self._said(argv, "".join(f"Purg {name} [1]\n" for name in gone))
+
+    def _planned(self, argv: tuple[str, ...], names: list[str]) -> Completed:
         if self.refuses:
             return self._said(argv, "", code=100, errors=f"E: {self.refuses}\n")
-        if "purge" in argv:
-            gone = [*names, *(who for name, who in self.needs.items() if name in names)]
-            return self._said(argv, "".join(f"Purg {name} [1]\n" for name in gone))
         wanted = [*(["nginx-common"] if "nginx" in names else []), *names]
-        versions = {"openmpi-bin": self.mpi}
-        lines = [
-            f"Inst {n} ({versions.get(n, '1.22.1-9')} Debian:12/stable [amd64])\n"
-            for n in wanted
-            if n not in self.installed
-        ]
-        return self._said(argv, "".join(lines))
+        versions = {name: self.mpi if name == "openmpi-bin" else "1.22.1-9" for name in wanted}
+        return self._said(
+            argv, planned({n: v for n, v in versions.items() if n not in self.installed})
+        )
 
     def _said(
         self, argv: tuple[str, ...], text: str, *, code: int = 0, errors: str = ""

@@ -1,7 +1,9 @@
 """What the distribution would bring for what lacks."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+NOTHING_NEW: Final = "apt-get counts them as installed, yet files of them are not here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
