@@ -1,12 +1,14 @@
 """Whether another run is at work, or was cut off and waits to be undone."""
 
 from enum import Enum
+from typing import Final
 
-from trtllm_install.app.undo import AGAIN
 from trtllm_install.apply.holder import still_runs
 from trtllm_install.apply.journal import DamagedJournal, Journal
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import HostError
+
+AGAIN: Final = "sudo trtllm-install rollback"
 
 
 class Cut(Enum):

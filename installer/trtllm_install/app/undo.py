@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from trtllm_install.app.cut_off import AGAIN
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import (
     make_run_folder,
@@ -23,8 +24,6 @@ from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError, NotUndone
 from trtllm_install.model.tree import ServiceAction, ServiceChange
 from trtllm_install.supervisors.protocol import Supervisor
-
-AGAIN = "sudo trtllm-install rollback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

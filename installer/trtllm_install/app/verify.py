@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from trtllm_install.app.cut_off import Cut, cut_off
+from trtllm_install.app.cut_off import AGAIN, Cut, cut_off
 from trtllm_install.app.operate import installed_receipt
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import read_live, supervisor_called
-from trtllm_install.app.undo import AGAIN
 from trtllm_install.host.protocol import Host
 from trtllm_install.host.seeing import see
 from trtllm_install.judge.drift_services import (
