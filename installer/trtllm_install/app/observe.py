@@ -89,10 +89,10 @@ def _observed(host: Host, wanted: Wanted, options: Options, scope: Scope) -> Fac
     if host.image():
         return seen(scope.parts)
     with ThreadPoolExecutor(2) as pool:
-        read = scope.parts >= _WEIGHTS
-        weights = pool.submit(observe_weights, host, installation) if read else None
         programs = seen(scope.parts & _PROGRAMS)
         packages = pool.submit(ask_distribution, host, programs, installation, options)
+        read = scope.parts >= _WEIGHTS
+        weights = pool.submit(observe_weights, host, installation) if read else None
         facts = seen(scope.parts - _PROGRAMS - _WEIGHTS)
         facts = replace(facts, engine=_with_builder(host, facts.engine, wanted))
         return replace(

@@ -16,7 +16,6 @@ from trtllm_install.config.engine import (
 )
 from trtllm_install.config.refusal import refused
 from trtllm_install.host.protocol import Host
-from trtllm_install.judge.programs import choose_supervisor
 from trtllm_install.model import layout
 from trtllm_install.model.contract import Contract
 from trtllm_install.model.errors import ConfigError
@@ -24,8 +23,7 @@ from trtllm_install.model.installation import Installation, Instance
 from trtllm_install.model.memory import EngineSettings
 from trtllm_install.model.problems import Problem
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.probes.observe import SUPERVISORD
-from trtllm_install.probes.supervisor import probe_supervisor
+from trtllm_install.probes.supervisor import runs_systemd
 from trtllm_install.render.instance import engine_argv
 
 
@@ -124,7 +122,9 @@ def _supervisor(host: Host, options: Options, receipt: Receipt | None) -> str:
         )
     if receipt:
         return receipt.supervisor
-    return choose_supervisor(probe_supervisor(host, SUPERVISORD), options.init)
+    if options.init != "auto":
+        return options.init
+    return "systemd" if runs_systemd(host) else "supervisord"
 
 
 def _engine_configs(host: Host, installation: Installation) -> dict[str, str]:

@@ -10,7 +10,6 @@ from trtllm_install.model.facts import (
     EngineFacts,
     Facts,
     ProxyBinary,
-    SupervisorFacts,
     Unknown,
 )
 from trtllm_install.model.findings import Finding, found
@@ -28,13 +27,6 @@ _LATER: Final = {
     "ProtectKernelLogs": 244,
     "ProtectClock": 245,
 }
-
-
-def choose_supervisor(facts: SupervisorFacts | Unknown, option: str) -> str:
-    """Return "systemd" or "supervisord": the option, for ``auto`` what process 1 decides."""
-    if option != "auto":
-        return option
-    return "systemd" if isinstance(facts, SupervisorFacts) and facts.systemd else "supervisord"
 
 
 def check_proxy(facts: Facts, installation: Installation) -> Iterator[Finding]:

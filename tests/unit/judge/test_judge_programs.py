@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from fakes.healthy import FACTS, INSTALLATION
 from fakes.judged import findings
-from trtllm_install.judge.programs import choose_supervisor
 from trtllm_install.model import facts as f
 
 
@@ -29,14 +28,6 @@ def test_supervisor_that_was_chosen_must_be_there() -> None:
     )
     old = f.SupervisorFacts(init="systemd", systemd=True, systemd_version=249, supervisord=None)
     assert set(findings(supervisor=old)) == {"systemd-untried"}
-
-
-def test_supervisor_is_chosen_by_process_1_unless_told() -> None:
-    assert isinstance(FACTS.supervisor, f.SupervisorFacts)
-    assert choose_supervisor(FACTS.supervisor, "auto") == "systemd"
-    assert choose_supervisor(replace(FACTS.supervisor, systemd=False), "auto") == "supervisord"
-    assert choose_supervisor(f.Unknown(reason="x"), "auto") == "supervisord"
-    assert choose_supervisor(FACTS.supervisor, "supervisord") == "supervisord"
 
 
 def test_engine_that_is_missing_simulated_or_of_another_version() -> None:

@@ -12,7 +12,7 @@ from trtllm_install.model.facts import (
 )
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
-from trtllm_install.probes.supervisor import probe_supervisor
+from trtllm_install.probes.supervisor import probe_supervisor, runs_systemd
 
 DEBIAN = (
     "nginx version: nginx/1.22.1\nconfigure arguments: --prefix=/usr/share/nginx "
@@ -131,6 +131,15 @@ def test_systemd_as_process_1_is_seen_with_its_version() -> None:
     seen = probe_supervisor(booted(), OURS)
     assert isinstance(seen, SupervisorFacts)
     assert (seen.systemd, seen.systemd_version, seen.supervisord) == (True, 252, None)
+
+
+def test_whether_systemd_runs_is_told_without_a_process() -> None:
+    host = booted()
+    assert runs_systemd(host)
+    assert host.ran == []
+    assert not runs_systemd(booted(comm="docker-init"))
+    host.forbid("/proc/1/comm")
+    assert not runs_systemd(host)
 
 
 def test_container_that_shows_the_hosts_run_is_not_taken_for_systemd() -> None:

@@ -5,7 +5,6 @@ import argparse
 from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.observe import Judged, look_at
 from trtllm_install.app.options import Options
-from trtllm_install.app.smoke import smoke_sentence, with_smoke
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import (
     counted,
@@ -31,10 +30,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     options = options_of(arguments)
     with reading(arguments, envelope) as tell:
         judged = look_at(host, options, tell)
-        trying = options.smoke or judged.scope.smoke
-        if trying:
-            judged = with_smoke(host, judged, options)
-            envelope.add({"smoke": smoke_values(judged.facts.smoke)})
+        smoke = ""
+        if options.smoke or judged.scope.smoke:
+            judged, smoke = _smoke(host, envelope, judged, options)
         tell.findings(judged.findings)
     wanted = judged.wanted.installation
     if options.deep:
@@ -48,8 +46,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     )
     for line in finding_lines(judged.findings):
         envelope.say(line)
-    if trying:
-        envelope.say(smoke_sentence(judged.facts))
+    if smoke:
+        envelope.say(smoke)
     verdict, code = _verdict(judged)
     envelope.say(f"profile {wanted.profile} {verdict}")
     return code
@@ -70,6 +68,14 @@ def _verdict(judged: Judged) -> tuple[str, ExitCode]:
     return "can run here", ExitCode.DONE
 
 
+def _smoke(host: Host, envelope: Envelope, judged: Judged, options: Options) -> tuple[Judged, str]:
+    from trtllm_install.app.smoke import smoke_sentence, with_smoke  # noqa: PLC0415 (as _deep's)
+
+    judged = with_smoke(host, judged, options)
+    envelope.add({"smoke": smoke_values(judged.facts.smoke)})
+    return judged, smoke_sentence(judged.facts)
+
+
 def _deep(
     host: Host,
     arguments: argparse.Namespace,
@@ -77,7 +83,7 @@ def _deep(
     judged: Judged,
     options: Options,
 ) -> Judged:
-    from trtllm_install.app.deep import look_deep  # noqa: PLC0415 (threads; only --deep needs it)
+    from trtllm_install.app.deep import look_deep  # noqa: PLC0415 (only --deep needs it)
 
     with waiting(arguments, envelope) as tell:
         tell.phase("read and hash the weights")
