@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -122,6 +123,16 @@ def prepare(line: CommandLine, what: str) -> None:
 
 
 # errors ----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "said", ["restart qwen", "rollback --list", "rollback", "--profile 'my own' --simulate"]
+)
+def test_who_is_not_root_is_given_the_very_command(line: CommandLine, said: str) -> None:
+    """Without its words, `restart qwen` would restart everything, and a list roll back."""
+    line.installed().host.root = False
+    ran = line.run(*shlex.split(said))
+    assert (ran.code, ran.err.splitlines()[-1]) == (8, f"hint: sudo trtllm-install {said}")
+
+
 def test_an_error_is_a_line_a_blank_line_and_a_hint_on_stderr(line: CommandLine) -> None:
     ran = line.run("--profile", "mutli")
     assert ran.out == ""

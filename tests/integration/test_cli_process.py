@@ -20,7 +20,8 @@ def command(*words: str) -> list[str]:
 
 
 def surroundings() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(checkout.ROOT / "installer")}
+    mine = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**mine, "PYTHONPATH": str(checkout.ROOT / "installer")}
 
 
 def shell(redirected: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -71,3 +72,23 @@ def test_closed_descriptors_are_nobody_s_problem() -> None:
 def test_a_full_disk_behind_stdout_is_told() -> None:
     full = shell("> /dev/full", *PLAN)
     assert (full.returncode, "cannot write the answer: no space left" in full.stderr) == (1, True)
+
+
+def test_talk_that_nobody_hears_is_dropped() -> None:
+    """Python would end with 120 where the last of stderr could not be written."""
+    ended = shell("2>&1 | true; exit ${PIPESTATUS[0]}", "plan", "--profile", "nope")
+    assert ended.returncode == 2
+
+
+@pytest.mark.parametrize("words", [("render", "x", *PLAN[1:]), ("doctor", "report")])
+def test_a_present_folder_that_is_gone_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    gone = f"cd {tmp_path} && mkdir gone && cd gone && rmdir ../gone"
+    ended = subprocess.run(
+        ["bash", "-c", f'{gone} && exec "$@"', "sh", *command(*words)],
+        env=surroundings(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, "the present folder was removed" in ended.stderr) == (2, True)

@@ -58,10 +58,12 @@ class Judged:
 def look_at(host: Host, options: Options, reporter: Reporter) -> Judged:
     """Observe and judge; raises ConfigError for what was asked, never for what was found."""
     reporter.phase("check the host")
+    # What is wrong with the command is said before anything of the host.
+    scope = parse_scope(options.only, smoke=options.smoke, deep=options.deep)
+    accepted((), options.accept)
     receipt = read_receipt(host)
     wanted = prepare(host, options, receipt)
     reporter.profile(wanted.installation.profile)
-    scope = parse_scope(options.only, smoke=options.smoke, deep=options.deep)
     facts = _observed(host, wanted, options, scope)
     if receipt and options.on_conflict in {"keep", "fail"}:
         facts = replace(facts, removed=probe_removed(host, tuple(receipt.files)))

@@ -1,5 +1,7 @@
 """Which profile and which site file, from where."""
 
+import posixpath
+
 from trtllm_install import resources
 from trtllm_install.config.nearest import nearest
 from trtllm_install.config.profile import parse_profile, parse_site
@@ -25,24 +27,32 @@ def read_site(host: Host, path: str | None) -> SiteShape:
 
     Raises ConfigError for every problem in it, and when a file that was named is absent.
     """
-    raw = host.read(path or layout.SITE_FILE)
-    if raw is None and path:
-        raise ConfigError(f"cannot read {path}: no such file", hint="check --site")
     source = path or layout.SITE_FILE
+    entry = host.look(host.resolve(source))
+    if entry and entry.kind == "directory":
+        raise ConfigError(f"cannot read {source}: it is a folder", hint=f"ls -l {source}")
+    raw = host.read(source)
+    if raw is None and path:
+        folder = posixpath.dirname(path) or "."
+        raise ConfigError(f"cannot read {path}: no such file", hint=f"ls -l {folder}")
     if raw is None:
         return SiteShape.model_construct()
     known = frozenset(i for name in read_profiles(host) for i in _instance_names(host, name))
     return parse_site(_text(raw, source), source, known)
 
 
-def read_profile(host: Host, name: str) -> ProfileShape:
-    """Return the profile called ``name``; raises ConfigError that names the ones there are."""
+def read_profile(host: Host, name: str, said_in: str = "") -> ProfileShape:
+    """Return the profile called ``name``; raises ConfigError that names the ones there are.
+
+    ``said_in`` is the file that says the name, where it is no option.
+    """
     profiles = read_profiles(host)
     source = profiles.get(name)
     if source is None:
+        option = f"trtllm-install --profile {{{','.join(sorted(profiles))}}}"
         raise ConfigError(
             f"cannot find profile {name}: {nearest(name, list(profiles))}",
-            hint=f"trtllm-install --profile {{{','.join(sorted(profiles))}}}",
+            hint=f"edit profile in {said_in}, or {option}" if said_in else option,
         )
     if source.startswith("/"):
         return parse_profile(_text(host.read(source) or b"", source), source)

@@ -38,7 +38,8 @@ def parsed(host: Host, wish: Wish, receipt: Receipt | None) -> Installation:
     name = profiles.chosen_profile(options.profile, site, receipt)
     if name is None:
         raise profiles.no_profile(host)
-    profile = profiles.read_profile(host, name)
+    said_in = "" if options.profile or not site.profile else options.site or layout.SITE_FILE
+    profile = profiles.read_profile(host, name, said_in)
     return combine(
         profile,
         site,
@@ -116,7 +117,7 @@ def _weights_dir(host: Host, options: Options, site: str | None, receipt: Receip
     try:
         return weights_folder(host, options.weights_dir, site or installed)
     except ConfigError as error:
-        if not was_simulated:
+        if not was_simulated or options.simulate or options.weights_dir or site:
             raise
         hint = f"--simulate, as this host was installed; or for real models {error.hint}"
         raise ConfigError(error.message, hint=hint) from error

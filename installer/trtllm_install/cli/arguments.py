@@ -1,13 +1,16 @@
 """The command line's grammar. Imports nothing heavy, so that --help is quick."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from functools import cache
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from trtllm_install.cli.examples import examples_text
+from trtllm_install.cli.values import parse_word
 from trtllm_install.cli.verb_options import add_options
 
+PROGRAM: Final = "trtllm-install"
 VERBS = {
     "install": "make this host serve a profile (the default verb)",
     "check": "say every reason why the models would not run here, change nothing",
@@ -52,7 +55,12 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     words = _joined(list(argv))
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "install")
-    return _parser().parse_args(words)
+    if not words[0].startswith("-") and words[0] not in VERBS:
+        raise UsageError(f"no verb is called {words[0]}; {_meant(words[0], _shown())}", PROGRAM)
+    said, unknown = _parser().parse_known_args(words)
+    if unknown:
+        raise _unknown(unknown[0], said.verb, list(argv))
+    return said
 
 
 def module_of(verb: str) -> str:
@@ -72,15 +80,48 @@ def _joined(words: list[str]) -> list[str]:
         return words[1:]
     said = words[1] if words[1:] else "nothing"
     choices = ", ".join(verb.partition(" ")[2] for verb in ours)
-    raise UsageError(f"{words[0]} takes one of {choices}; found {said}", "trtllm-install")
+    raise UsageError(f"{words[0]} takes one of {choices}; found {said}", PROGRAM)
+
+
+def _shown() -> list[str]:
+    return [verb for verb, text in VERBS.items() if text is not argparse.SUPPRESS]
+
+
+def _meant(word: str, known: list[str]) -> str:
+    from trtllm_install.config.nearest import nearest  # noqa: PLC0415 (only a mistake needs it)
+
+    return nearest(word, known)
+
+
+def _unknown(word: str, verb: str | None, argv: list[str]) -> "UsageError":
+    """Say what is wrong with a word that the parser of the verb left over."""
+    program = f"{PROGRAM} {verb}" if verb else PROGRAM
+    name = word.partition("=")[0]
+    if name.startswith("-"):
+        options = [option for option in _options_of(verb) if option.startswith("--")]
+        return UsageError(f"{verb or PROGRAM} has no {name}; {_meant(name, options)}", program)
+    groups = {verb.partition(" ")[0] for verb in VERBS}
+    if word in groups and argv[0].startswith("-"):
+        at = argv.index(word)
+        two = 2 if " ".join(argv[at : at + 2]) in VERBS else 1
+        first = [PROGRAM, *argv[at : at + two], *argv[:at], *argv[at + two :]]
+        return UsageError(f"{word} comes after an option", program, hint=shlex.join(first))
+    return UsageError(f"{verb} takes no word {word}", program)
+
+
+def _options_of(verb: str | None) -> list[str]:
+    parsers = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001 (no public way)
+    parser = parsers[0].choices[verb] if verb else _parser()
+    return list(parser._option_string_actions)  # noqa: SLF001 (as above)
 
 
 class UsageError(Exception):
-    """A word that the grammar does not have: argparse's sentence, and the program it is of."""
+    """A word that the grammar does not have: a sentence, the program it is of, what to say."""
 
-    def __init__(self, sentence: str, program: str) -> None:
+    def __init__(self, sentence: str, program: str, *, hint: str = "") -> None:
         super().__init__(sentence)
         self.program = program
+        self.hint = hint or f"{program} --help"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,10 +131,15 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, self.prog)
 
 
+def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
+    verb.register("type", None, parse_word)  # of whatever says no type of its own
+    add_options(name, verb)
+
+
 @cache
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="trtllm-install",
+        prog=PROGRAM,
         description="Install and supervise TensorRT-LLM serving on this host.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -114,5 +160,5 @@ def _parser() -> argparse.ArgumentParser:
             )
         else:  # argparse lists a parser only when it has a help text
             verb = verbs.add_parser(name, allow_abbrev=False)
-        add_options(name, verb)
+        _add_options(name, verb)
     return parser

@@ -2,6 +2,8 @@
 
 import argparse
 
+from trtllm_install.cli.values import parse_seconds
+
 
 def add_accept(verb: argparse.ArgumentParser) -> None:
     """Add ``--accept``."""
@@ -18,7 +20,11 @@ def add_pin(verb: argparse.ArgumentParser) -> None:
 def add_timeout(verb: argparse.ArgumentParser) -> None:
     """Add ``--timeout``."""
     verb.add_argument(
-        "--timeout", type=float, default=3600.0, metavar="S", help="longest wait (default: 3600)"
+        "--timeout",
+        type=parse_seconds,
+        default=3600.0,
+        metavar="S",
+        help="longest wait (default: 3600)",
     )
 
 

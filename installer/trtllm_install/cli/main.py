@@ -3,17 +3,18 @@
 import gc
 import importlib
 import os
+import shlex
 import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from trtllm_install import __version__
 from trtllm_install.cli.arguments import UsageError, module_of, parse_arguments
-from trtllm_install.model.errors import ConfigError, ExitCode, InstallError, Interrupted
+from trtllm_install.model.errors import ConfigError, ExitCode, InstallError, Interrupted, NeedsRoot
 
 if TYPE_CHECKING:
     from trtllm_install.cli.envelope import Envelope, Output
@@ -44,16 +45,14 @@ def _answered(words: Sequence[str]) -> ExitCode:
     if arguments.version:
         print(f"trtllm-install {__version__}")  # noqa: T201 (asked for)
         return ExitCode.DONE
-    return _guarded(arguments)
+    return _guarded(arguments, words)
 
 
 def _misused(error: UsageError, words: Sequence[str]) -> ExitCode:
     from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
 
     envelope = Envelope("usage", _asked_for(words))
-    envelope.fail(
-        ConfigError(f"cannot read the command line: {error}", hint=f"{error.program} --help")
-    )
+    envelope.fail(ConfigError(f"cannot read the command line: {error}", hint=error.hint))
     return envelope.finish(ExitCode.USAGE)
 
 
@@ -65,7 +64,7 @@ def _asked_for(words: Sequence[str]) -> "Output":
     return "json" if "--output json " in said else "text"
 
 
-def _guarded(arguments: Namespace) -> ExitCode:
+def _guarded(arguments: Namespace, words: Sequence[str]) -> ExitCode:
     from trtllm_install.cli.envelope import Envelope  # noqa: PLC0415 (--help does without)
 
     envelope = Envelope(arguments.verb, getattr(arguments, "output", "text"))
@@ -79,14 +78,17 @@ def _guarded(arguments: Namespace) -> ExitCode:
         ended_by = error
     _listen_no_more()
     if ended_by:
-        code = _failed(envelope, ended_by)
+        code = _failed(envelope, ended_by, words)
     return envelope.finish(code)
 
 
-def _failed(envelope: "Envelope", error: BaseException) -> ExitCode:
+def _failed(envelope: "Envelope", error: BaseException, words: Sequence[str]) -> ExitCode:
     if isinstance(error, KeyboardInterrupt):
         by = f" by {error}" if str(error) else ""
         error = Interrupted(f"interrupted{by}", hint="run the same command again")
+    if isinstance(error, NeedsRoot):
+        # The very command: one without its words would do more than was asked for.
+        error.hint = shlex.join(["sudo", "trtllm-install", *words])
     if isinstance(error, InstallError):
         envelope.fail(error)
         return error.exit_code
@@ -138,12 +140,17 @@ def _listen_no_more() -> None:
 
 
 def _flush() -> None:
-    """Write what --help and --version left, or drop it where nobody reads it."""
+    """Write what is left, or drop it where nobody reads it: Python would exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        _flush_or_drop(stream)
+
+
+def _flush_or_drop(stream: TextIO) -> None:
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

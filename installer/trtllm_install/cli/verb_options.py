@@ -11,6 +11,7 @@ from trtllm_install.cli.grouped_arguments import (
     add_pin,
     add_timeout,
 )
+from trtllm_install.cli.values import parse_count, parse_seconds
 
 Verb = argparse.ArgumentParser
 
@@ -27,7 +28,7 @@ def add_options(name: str, verb: Verb) -> None:
     if name in _LOCKING:
         verb.add_argument(
             "--lock-timeout",
-            type=float,
+            type=parse_seconds,
             default=0.0,
             metavar="S",
             help="wait for another run (default: do not)",
@@ -72,7 +73,7 @@ def _check(verb: Verb) -> None:
         ("--record", "with --deep: write the hashes down (default: in /var/lib/trtllm)"),
         ("--compare", "with --deep: compare with the hashes that were written down"),
     ):
-        verb.add_argument(name, metavar="FILE", nargs="?", const="", help=text)
+        verb.add_argument(name, metavar="FILE", nargs="?", const="", type=str, help=text)
     verb.add_argument(
         "--only",
         metavar="CODE[,CODE]",
@@ -135,14 +136,14 @@ def _status(verb: Verb) -> None:
 
 def _logs(verb: Verb) -> None:
     verb.add_argument("service", metavar="SERVICE")
-    verb.add_argument("-n", "--lines", type=int, default=50)
+    verb.add_argument("-n", "--lines", type=parse_count, default=50)
     verb.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
 
 
 def _timeline(verb: Verb) -> None:
     _services(verb)
     verb.add_argument(
-        "--back", type=int, default=1, metavar="N", help="1, the last, to 5 (earlier)"
+        "--back", type=parse_count, default=1, metavar="N", help="1, the last, to 5 (earlier)"
     )
     verb.add_argument("--svg", metavar="FILE", help="draw it as well")
 
@@ -152,7 +153,7 @@ def _doctor_report(verb: Verb) -> None:
 
 
 def _rollback(verb: Verb) -> None:
-    verb.add_argument("--to", type=int, metavar="N", help="which generation")
+    verb.add_argument("--to", type=parse_count, metavar="N", help="which generation")
     verb.add_argument("--list", action="store_true", help="show the generations and exit")
     verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
     add_timeout(verb)

@@ -14,6 +14,7 @@ from trtllm_install.app.reporter import Reporter
 from trtllm_install.cli.chorus import Chorus
 from trtllm_install.cli.envelope import API_VERSION, Envelope
 from trtllm_install.cli.plain import PlainReporter
+from trtllm_install.cli.values import absolute
 from trtllm_install.host.local import LocalHost
 from trtllm_install.host.patient import patient
 from trtllm_install.host.protocol import Host
@@ -36,6 +37,11 @@ def host_of(arguments: argparse.Namespace, machine: Host) -> Host:
     folder = os.path.realpath(arguments.root)
     if folder == "/":
         raise ConfigError("cannot take / as an image: it is this host", hint="leave out --root")
+    entry = HOST.look(folder)
+    if entry and entry.kind != "directory":
+        raise ConfigError(
+            f"cannot take {folder} as an image: it is not a folder", hint=f"file {folder}"
+        )
     image = ImageHost(folder)
     if image.look("/etc") is None or image.look("/usr") is None:
         raise ConfigError(
@@ -53,7 +59,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         site=arguments.site,
         weights_dir=arguments.weights_dir,
         engine=getattr(arguments, "engine", None),
-        engine_path=os.path.abspath(engine) if engine else None,  # noqa: PTH100 (links stay)
+        engine_path=absolute(engine) if engine else None,
         init=arguments.init,
         simulate=arguments.simulate,
         packages=not getattr(arguments, "no_packages", False),

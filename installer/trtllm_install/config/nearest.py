@@ -6,4 +6,6 @@ def nearest(word: str, known: list[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 (only a mistake needs it)
 
     close = get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known: {', '.join(sorted(known))}" if known else "there is none"

@@ -60,10 +60,10 @@ def test_help_lists_every_verb_but_the_one_that_is_for_a_unit(
     ("argv", "program"),
     [
         (["instal"], "trtllm-install"),
-        (["install", "--profil", "multi"], "trtllm-install"),
+        (["install", "--profil", "multi"], "trtllm-install install"),
         (["install", "--profile"], "trtllm-install install"),
         (["logs"], "trtllm-install logs"),
-        (["status", "--profile", "multi"], "trtllm-install"),
+        (["status", "--profile", "multi"], "trtllm-install status"),
         (["install", "--init", "upstart"], "trtllm-install install"),
         (["wait", "--timeout", "long"], "trtllm-install wait"),
         (["engine"], "trtllm-install"),
@@ -77,6 +77,56 @@ def test_a_mistake_is_told_with_the_program_whose_help_shows_more(
     with pytest.raises(UsageError) as caught:
         parse_arguments(argv)
     assert caught.value.program == program
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["instal"], "no verb is called instal; did you mean install?"),
+        (["--prof", "multi"], "install has no --prof; did you mean --profile?"),
+        (["--simulat"], "install has no --simulat; did you mean --simulate?"),
+        (["status", "qwen"], "status takes no word qwen"),
+        (["wait", "--timeout", "nan"], "argument --timeout: expected seconds, found nan"),
+        (["wait", "--timeout", "-1"], "argument --timeout: expected seconds, found -1"),
+        (
+            ["logs", "qwen", "-n", "-5"],
+            "argument -n/--lines: expected a number from 0 up, found -5",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_what_was_meant(argv: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(argv)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    "argv", [["--profile", ""], ["plan", "--root="], ["logs", ""], ["restart", "qwen", ""]]
+)
+def test_a_variable_that_was_not_set_is_no_word(argv: list[str]) -> None:
+    """``--root "$TREE"`` must never mean this host."""
+    with pytest.raises(UsageError, match="it is empty"):
+        parse_arguments(argv)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("--simulate install --profile multi", "install --simulate --profile multi"),
+        ("--accept x engine use 1.3.0rc2", "engine use --accept x 1.3.0rc2"),
+    ],
+)
+def test_a_verb_behind_an_option_is_answered_with_the_command_that_was_meant(
+    said: str, meant: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(said.split())
+    assert caught.value.hint == f"trtllm-install {meant}"
+    parse_arguments(meant.split())
+
+
+def test_a_manifest_needs_no_name() -> None:
+    assert parse_arguments(["check", "--record"]).record == ""
 
 
 def test_wishes_are_the_same_for_every_verb_that_looks_at_the_host() -> None:

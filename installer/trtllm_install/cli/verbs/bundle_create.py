@@ -7,6 +7,7 @@ import time
 from trtllm_install.app.bundle_create import BundleWish, create_bundle
 from trtllm_install.cli.bundle_words import bundle_lines, bundle_values
 from trtllm_install.cli.envelope import Envelope
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST, waiting
 from trtllm_install.model.errors import ConfigError, ExitCode
 
@@ -14,14 +15,14 @@ from trtllm_install.model.errors import ConfigError, ExitCode
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Make a bundle."""
     wish = BundleWish(
-        path=os.path.abspath(arguments.file),  # noqa: PTH100 (links stay)
+        path=absolute(arguments.file),
         now=_now(),
         platform=arguments.platform or "",
         python=arguments.python or "",
         engine=arguments.engine or "",
         engine_python=arguments.engine_python or "",
         index=arguments.index or "",
-        packages=os.path.abspath(arguments.packages) if arguments.packages else "",  # noqa: PTH100
+        packages=absolute(arguments.packages) if arguments.packages else "",
     )
     with waiting(arguments, envelope) as tell:
         made = create_bundle(HOST, wish, tell)

@@ -11,6 +11,7 @@ from trtllm_install.app.observe import look_at
 from trtllm_install.app.options import Options
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import counted, finding_values, size_words
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST, reading
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ConfigError, ExitCode, InstallError
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     now = time.time()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     folder = f"trtllm-report-{os.uname().nodename}-{stamp}"
-    path = os.path.abspath(arguments.file or f"{folder}.tar.gz")  # noqa: PTH100 (links stay)
+    path = absolute(arguments.file or f"{folder}.tar.gz")
     if HOST.look(path) is not None:
         raise ConfigError(f"cannot write {path}: it is there already", hint="--file FILE")
     items = [*gather(HOST), _findings(HOST, arguments, envelope)]

@@ -1,7 +1,6 @@
 """``trtllm-install engine add``."""
 
 import argparse
-import os
 from datetime import datetime, timezone
 
 from trtllm_install.app.bundle_install import add_from_bundle
@@ -10,6 +9,7 @@ from trtllm_install.app.observe import Refused
 from trtllm_install.cli.engine_words import engine_lines, engine_values
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import finding_values
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST, working
 from trtllm_install.model.errors import ExitCode
 
@@ -53,4 +53,4 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
 
 
 def _absolute(path: str | None) -> str:
-    return os.path.abspath(path) if path else ""  # noqa: PTH100 (links stay)
+    return absolute(path) if path else ""

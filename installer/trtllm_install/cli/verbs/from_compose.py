@@ -1,11 +1,11 @@
 """``trtllm-install from-compose FILE``."""
 
 import argparse
-import os
 
 from trtllm_install.app.from_compose import files_of, read_compose, write_files
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import counted
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST
 from trtllm_install.config.from_compose import FromCompose
 from trtllm_install.model import layout
@@ -14,11 +14,11 @@ from trtllm_install.model.errors import ExitCode
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Print the profiles and the site file that a compose file comes to, or write them."""
-    path = os.path.abspath(arguments.file)  # noqa: PTH100 (links stay)
+    path = absolute(arguments.file)
     found = read_compose(HOST, path)
     envelope.add({"compose": compose_values(path, found)})
     if arguments.write:
-        folder = os.path.abspath(arguments.write)  # noqa: PTH100
+        folder = absolute(arguments.write)
         files = files_of(HOST, found)
         written = write_files(HOST, folder, files)
         envelope.add({"changed": bool(written)})

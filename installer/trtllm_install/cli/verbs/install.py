@@ -1,7 +1,6 @@
 """``trtllm-install [install]``."""
 
 import argparse
-import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import partial
@@ -19,6 +18,7 @@ from trtllm_install.cli.present import (
     plan_values,
     try_it,
 )
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST, host_of, options_of, working
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ConfigError, ExitCode, GateFailed, Interrupted
@@ -48,7 +48,7 @@ def _from_bundle(
 
     return install_bundle(
         host,
-        os.path.abspath(arguments.bundle),  # noqa: PTH100 (links stay)
+        absolute(arguments.bundle),
         options,
         tell,
         pinned=arguments.bundle_sha256 or "",

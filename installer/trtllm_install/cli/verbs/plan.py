@@ -1,7 +1,6 @@
 """``trtllm-install plan``."""
 
 import argparse
-import os
 import sys
 
 from trtllm_install.app.converge import plan_step
@@ -17,6 +16,7 @@ from trtllm_install.cli.present import (
     plan_summary,
     plan_values,
 )
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST, host_of, options_of, reading
 from trtllm_install.model.errors import ExitCode
 from trtllm_install.model.findings import Severity
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
 def _draw_memory(memory: MemoryPlan, file: str, envelope: Envelope) -> None:
     from trtllm_install.cli.memory_svg import memory_svg  # noqa: PLC0415 (text does without)
 
-    path = os.path.abspath(file)  # noqa: PTH100 (links stay)
+    path = absolute(file)
     HOST.write(path, memory_svg(memory).encode(), mode=0o644, owner="root")
     envelope.say(f"drawn: {path}")
 

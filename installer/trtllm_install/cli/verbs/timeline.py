@@ -1,12 +1,12 @@
 """``trtllm-install timeline``."""
 
 import argparse
-import os
 
 from trtllm_install.app.timeline import read_timeline
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.moment import moment
 from trtllm_install.cli.timeline_view import outcome_words, timeline_lines, timeline_values
+from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST
 from trtllm_install.model.errors import ConfigError, ExitCode
 from trtllm_install.render.timeline_svg import render_timeline
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     for line in timeline_lines(starts):
         envelope.say(line)
     if arguments.svg:
-        path = os.path.abspath(arguments.svg)  # noqa: PTH100 (kept as it was said)
+        path = absolute(arguments.svg)
         text = render_timeline(starts, title, [outcome_words(start) for start in starts])
         HOST.write(path, text.encode(), mode=0o644, owner="root")
         envelope.say()

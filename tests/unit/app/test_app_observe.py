@@ -1,0 +1,56 @@
+"""What an operator gets wrong in words and files is told by its cause, not by what follows."""
+
+from dataclasses import replace
+
+import pytest
+
+from fakes.fake_host import FakeHost
+from fakes.fake_systemd import debian
+from fakes.heard import Heard
+from fakes.installed import MULTI, installed
+from trtllm_install.app.observe import look_at
+from trtllm_install.app.options import Options
+from trtllm_install.model import layout
+from trtllm_install.model.errors import ConfigError
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    host = debian()
+    host.add_directory(layout.ETC)
+    return host
+
+
+def refused(host: FakeHost, options: Options) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        look_at(host, options, Heard())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"only": ("gpuu",)}, "gpuu"), ({"accept": ("nonsense",)}, "nonsense")]
+)
+def test_a_code_that_there_is_not_is_told_before_what_the_host_lacks(
+    host: FakeHost, wrong: dict[str, tuple[str, ...]], said: str
+) -> None:
+    assert said in refused(host, Options(profile="multi", **wrong)).message  # type: ignore[arg-type]
+
+
+def test_a_wrong_profile_is_told_with_the_file_that_says_it(host: FakeHost) -> None:
+    host.add_file(layout.SITE_FILE, "profile: mutli\n")
+    error = refused(host, Options(simulate=True))
+    assert "did you mean multi?" in error.message
+    assert error.hint.startswith(f"edit profile in {layout.SITE_FILE}, or trtllm-install --profile")
+    assert "edit" not in refused(host, Options(profile="mutli", simulate=True)).hint
+
+
+def test_a_site_file_that_is_a_folder_or_nowhere_is_told(host: FakeHost) -> None:
+    folder = refused(host, replace(MULTI, site=layout.ETC))
+    assert folder.message == f"cannot read {layout.ETC}: it is a folder"
+    nowhere = refused(host, replace(MULTI, site=f"{layout.ETC}/no.yaml"))
+    assert (nowhere.message.endswith(": no such file"), nowhere.hint) == (True, "ls -l /etc/trtllm")
+
+
+def test_a_wrong_weights_folder_is_told_as_that_on_a_simulated_host_too() -> None:
+    error = refused(installed().host, replace(MULTI, weights_dir="models"))
+    assert error.hint == '--weights-dir "$PWD/models"'
