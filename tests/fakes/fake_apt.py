@@ -44,6 +44,7 @@ class FakeApt:
     needs: dict[str, str] = field(default_factory=dict)  # package of ours → who needs it
     refuses: str = ""  # apt's own words
     fails: int = 0  # so many downloads
+    hollow: tuple[str, ...] = ()  # installed, and their files are gone
     told: list[tuple[str, ...]] = field(default_factory=list)  # all but questions
 
     def __post_init__(self) -> None:
@@ -82,6 +83,9 @@ class FakeApt:
         if "Depends" in argv[2]:
             lines = [f"{who}\t {name} (>= 1)\n" for name, who in self.needs.items()]
             return self._said(argv, "".join(line for line in lines if line.split()[0] in argv))
+        if "${Package}" in argv[2]:
+            names = self.installed.union(self.hollow).intersection(argv)
+            return self._said(argv, "".join(f"{name} installed\n" for name in names))
         here = "installed" if argv[-1] in self.installed else ""
         return Completed(argv=argv, code=0 if here else 1, stdout=here, stderr="")
 
@@ -119,7 +123,10 @@ class FakeApt:
         wanted = [*(["nginx-common"] if "nginx" in names else []), *names]
         versions = {name: self.mpi if name == "openmpi-bin" else "1.22.1-9" for name in wanted}
         return self._said(
-            argv, planned({n: v for n, v in versions.items() if n not in self.installed})
+            argv,
+            planned(
+                {n: v for n, v in versions.items() if n not in {*self.installed, *self.hollow}}
+            ),
         )
 
     def _said(

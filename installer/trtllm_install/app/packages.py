@@ -1,12 +1,13 @@
 """Asks the distribution what it would bring for what lacks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from trtllm_install.app.options import Options
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.packages import (
     OPEN_MPI_PACKAGE,
+    PROXY,
     is_supported,
     lacking_packages,
     necessary,
@@ -14,7 +15,11 @@ from trtllm_install.judge.packages import (
 from trtllm_install.judge.toolchain import OPEN_MPI
 from trtllm_install.model.facts import Facts, LeftOut, PackageFacts
 from trtllm_install.model.installation import Installation
-from trtllm_install.probes.package_manager import probe_debs, probe_packages
+from trtllm_install.probes.package_manager import (
+    installed_packages,
+    probe_debs,
+    probe_packages,
+)
 
 
 def ask_distribution(
@@ -54,9 +59,18 @@ def _asked(host: Host, wanted: tuple[str, ...], options: Options) -> PackageFact
     if not is_supported(seen):
         unknown = f"where packages of {seen.architecture} put their files is not known"
         return replace(seen, problem=unknown)
-    if lacks := necessary(_not_brought(seen)):
-        return replace(seen, problem=_why_not_brought(seen, lacks))
-    return seen
+    return _with_what_lacks(host, seen)
+
+
+def _with_what_lacks(host: Host, seen: PackageFacts) -> PackageFacts:
+    """Return the same; a problem where something necessary would not be there even then."""
+    lacks = _not_brought(seen)
+    here = installed_packages(host, lacks)
+    # Where nginx itself comes, what goes with it may well have been here.
+    fine = here.intersection(PROXY) if PROXY[0] in {p.name for p in seen.brings} else ()
+    seen = replace(seen, hollow=tuple(name for name in lacks if name in here and name not in fine))
+    needed = necessary(name for name in lacks if name not in fine)
+    return replace(seen, problem=_why_not_brought(seen, needed) if needed else "")
 
 
 def _useless(seen: PackageFacts) -> Iterator[LeftOut]:
@@ -81,10 +95,12 @@ def _not_brought(seen: PackageFacts) -> tuple[str, ...]:
     return tuple(name for name in seen.wanted if name not in brings) if seen.lists_read else ()
 
 
-def _why_not_brought(seen: PackageFacts, names: tuple[str, ...] | list[str]) -> str:
+def _why_not_brought(seen: PackageFacts, names: Sequence[str]) -> str:
+    if hollow := [name for name in names if name in seen.hollow]:
+        return f"apt takes {', '.join(hollow)} for installed, and what it holds is not there"
     if seen.debs:
         return f"the bundle has no {' and no '.join(names)}"
-    return f"apt takes {', '.join(names)} for installed, and what it holds is not there"
+    return f"apt would bring others for {', '.join(names)}"
 
 
 def _is_other_mpi(version: str) -> bool:

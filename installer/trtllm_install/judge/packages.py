@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from trtllm_install.model.facts import Facts, PackageFacts, ProxyBinary, SystemFacts
-from trtllm_install.model.facts.packages import NOTHING_NEW
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
@@ -12,7 +11,6 @@ PROXY: Final = ("nginx", "libnginx-mod-http-lua", "lua-cjson")
 OPEN_MPI_PACKAGE: Final = "openmpi-bin"
 _NGINX: Final = "/usr/sbin/nginx"  # Debian's; its packages do nothing for another one
 _MODULES: Final = "/usr/lib/nginx/modules"
-_INSTALL: Final = "sudo apt-get update && sudo apt-get install"
 _TRIPLETS: Final = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
 
@@ -65,14 +63,14 @@ def check_packages(facts: Facts, installation: Installation) -> Iterator[Finding
     if packages is None or packages.manager != "apt" or not packages.wanted:
         return
     if packages.problem:
-        anew = packages.problem == NOTHING_NEW
-        install = "sudo apt-get install --reinstall" if anew else _INSTALL
         yield found(
             "packages-unavailable",
             ", ".join(packages.wanted),
             what=packages.problem,
             expected="packages that apt can install without changing others",
-            remedy=f"{install} {' '.join(packages.wanted)}",
+            remedy=f"sudo apt-get install --reinstall {' '.join(packages.hollow)}"
+            if packages.hollow
+            else f"sudo apt-get update && sudo apt-get install {' '.join(packages.wanted)}",
         )
     else:
         yield found("packages-absent", ", ".join(packages.wanted), what="install brings them")

@@ -7,7 +7,7 @@ from typing import Final
 
 from trtllm_install.host.protocol import Completed, Host
 from trtllm_install.model.errors import HostError
-from trtllm_install.model.facts.packages import NOTHING_NEW, PackageFacts
+from trtllm_install.model.facts.packages import PackageFacts
 from trtllm_install.probes.apt_plan import AptPlan, parse_plan
 
 LISTS: Final = "/var/lib/apt/lists"
@@ -65,7 +65,7 @@ def _problem(ended: Completed, plan: AptPlan | None) -> str:
     if plan is None:
         last = (ended.stdout.strip() or "nothing").splitlines()[-1]
         return f"the answer of apt-get is not understood, it ends with: {last[:200]}"
-    return "" if plan.brings else NOTHING_NEW
+    return ""
 
 
 def probe_debs(host: Host, folder: str, wanted: Sequence[str]) -> tuple[str, ...]:

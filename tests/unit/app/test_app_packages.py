@@ -255,6 +255,32 @@ def test_a_bundle_says_what_it_does_not_have(apt: FakeApt) -> None:
     assert "the bundle has no lua-cjson" in error.message
 
 
+def test_what_goes_with_nginx_may_be_here_already(apt: FakeApt) -> None:
+    for path in FILES["lua-cjson"]:
+        apt.host.add_program(path)
+    seen = looked(apt).facts.packages
+    assert seen is not None
+    assert seen.can_bring
+    assert {p.name for p in seen.brings} == set(PROXY) - {"lua-cjson"}
+    done = install(apt.host, MULTI, Heard())
+    assert "lua-cjson" not in {c.path for c in done.step.plan.packages}
+
+
+@pytest.mark.parametrize("hollow", [("nginx",), ("lua-cjson",), PROXY])
+def test_what_is_installed_without_its_files_is_not_brought(
+    apt: FakeApt, hollow: tuple[str, ...]
+) -> None:
+    apt.hollow = hollow
+    if "nginx" not in hollow:  # which is here then, and says what lacks
+        for path in (path for name in ("nginx", "libnginx-mod-http-lua") for path in FILES[name]):
+            apt.host.add_program(path)
+    (error,) = looked(apt).errors
+    assert error.code == "packages-unavailable"
+    assert "for installed, and what it holds is not there" in error.message
+    assert error.remedy.startswith("sudo apt-get install --reinstall ")
+    assert set(error.remedy.split()[4:]) == {*hollow} - {"nginx-common"}
+
+
 def test_purge_takes_what_nobody_else_needs(apt: FakeApt) -> None:
     install(apt.host, MULTI, Heard())
     apt.needs = {"lua-cjson": "ours"}

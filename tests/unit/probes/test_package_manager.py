@@ -2,10 +2,8 @@
 
 import pytest
 
-from fakes.fake_apt import planned
 from fakes.fake_host import FakeHost
 from trtllm_install.model.facts import Package, PackageFacts
-from trtllm_install.model.facts.packages import NOTHING_NEW
 from trtllm_install.probes.package_manager import probe_debs, probe_packages
 
 FOLDER = "/staging/packages"
@@ -112,11 +110,6 @@ def test_an_answer_that_is_not_understood_is_no_pass(host: FakeHost, said: str) 
     seen = answer(host, said)
     assert not seen.can_bring
     assert seen.problem.startswith("the answer of apt-get is not understood, it ends with: ")
-
-
-def test_packages_that_are_here_without_their_files_are_a_problem(host: FakeHost) -> None:
-    seen = answer(host, planned({}))
-    assert (seen.problem, seen.brings) == (NOTHING_NEW, ())
 
 
 def test_only_what_is_needed_and_not_here_is_taken_from_a_folder(host: FakeHost) -> None:

@@ -1,9 +1,7 @@
 """What the distribution would bring for what lacks."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
-
-NOTHING_NEW: Final = "apt-get counts them as installed, yet files of them are not here"
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +33,7 @@ class PackageFacts:
     architecture: str = ""  # as dpkg calls it
     debs: tuple[str, ...] = ()  # files that are to be installed instead of downloads
     left_out: tuple[LeftOut, ...] = ()  # not among ``wanted``
+    hollow: tuple[str, ...] = ()  # installed for apt, and what they hold is not there
 
     @property
     def can_bring(self) -> bool:
