@@ -133,6 +133,14 @@ def test_who_is_not_root_is_given_the_very_command(line: CommandLine, said: str)
     assert (ran.code, ran.err.splitlines()[-1]) == (8, f"hint: sudo trtllm-install {said}")
 
 
+def test_a_journal_that_shows_nothing_is_no_empty_log(line: CommandLine) -> None:
+    line.installed().host.answer_command(["journalctl"], "")
+    assert line.run("logs", "qwen").code == 0
+    line.host.root = False
+    ran = line.run("logs", "qwen")
+    assert (ran.code, ran.err.splitlines()[-1]) == (8, "hint: sudo trtllm-install logs qwen")
+
+
 def test_an_error_is_a_line_a_blank_line_and_a_hint_on_stderr(line: CommandLine) -> None:
     ran = line.run("--profile", "mutli")
     assert ran.out == ""

@@ -10,6 +10,7 @@ from trtllm_install.app.transact import all_or_nothing
 from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.apply.entries import Sweep
 from trtllm_install.apply.packages import removable
+from trtllm_install.apply.transaction import carry_out_sweep
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.desired import Desired
@@ -42,7 +43,7 @@ def plan_uninstall(host: Host, *, purge: bool) -> Going:
     """Return what ``uninstall`` would take away; reads only. Raises as it does."""
     receipt = read_receipt(host)
     if receipt is None:
-        return Going()
+        return Going(contents=tuple(s.path for s in _logs_left(host)) if purge else ())
     sweeps = _sweeps(host, receipt, purge=purge)
     return Going(
         changes=(*_removal(host, receipt), *_packages(host, receipt, purge=purge)),
@@ -70,7 +71,7 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         undo_what_was_cut_off(host, reporter)
         receipt = read_receipt(host)
         if receipt is None:
-            return Uninstalled()
+            return Uninstalled(removed=_purged(host) if purge else ())
         reporter.profile(receipt.profile)
         packages = tuple(_packages(host, receipt, purge=purge))
         changes = (*_removal(host, receipt), *packages)
@@ -78,6 +79,24 @@ def uninstall(host: Host, reporter: Reporter, *, purge: bool) -> Uninstalled:
         paths = [c.path for c in changes if c.kind not in {"account", "package"}]
         left = [path for path in paths if host.look(path)]
         return Uninstalled(removed=changes, left=tuple(sorted(left)))
+
+
+def _purged(host: Host) -> tuple[Change, ...]:
+    """Remove the logs of an installation that went without ``purge``, and tell which."""
+    sweeps = tuple(_logs_left(host))
+    for sweep in sweeps:
+        carry_out_sweep(host, sweep)
+    return tuple(
+        Change(action=Action.REMOVE, kind="directory", path=s.path, reason="left by an uninstall")
+        for s in sweeps
+    )
+
+
+def _logs_left(host: Host) -> Iterator[Sweep]:
+    for path in (layout.LOGS, layout.TOOL_LOGS):
+        entry = host.look(path)
+        if entry and entry.kind == "directory":
+            yield Sweep(what="contents", path=path)
 
 
 def _carry_out(

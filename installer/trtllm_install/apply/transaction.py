@@ -74,11 +74,14 @@ def finish(host: Host, done: Opened) -> None:
     Raises HostError for the first thing that does not go; the next run tries again.
     """
     for sweep in done.sweeps:
-        _carry_out_sweep(host, sweep)
+        carry_out_sweep(host, sweep)
 
 
-def _carry_out_sweep(host: Host, sweep: Sweep) -> None:
-    """Remove a folder with what is in it, a folder if it is empty, a file or an account."""
+def carry_out_sweep(host: Host, sweep: Sweep) -> None:
+    """Remove a folder with what is in it, a folder if it is empty, a file or an account.
+
+    Right also the second time. Raises HostError.
+    """
     if sweep.what == "account":
         remove_account(host, sweep.path)
         return

@@ -27,6 +27,7 @@ SHARED_SPACE: Final = _GIB
 STATE_SPACE: Final = 5 * _GIB
 _NAMED: Final = 5  # packages
 _READ_ONLY: Final = "ro"
+_SMALL_FILES: Final = {layout.ETC, layout.UNITS}  # some kB, and no program
 _NO_EXEC: Final = "noexec"
 
 
@@ -37,7 +38,7 @@ def check_host(
     host = facts.host
     if host is None:
         return
-    yield from _disks(host)
+    yield from _disks(host, installation)
     yield from _packages(host)
     if installation.simulate:
         return
@@ -82,10 +83,12 @@ def _platform(host: HostFacts, recipe: Recipe | None) -> Iterator[Finding]:
         )
 
 
-def _disks(host: HostFacts) -> Iterator[Finding]:
+def _disks(host: HostFacts, installation: Installation) -> Iterator[Finding]:
     told: set[str] = set()  # a file system is told once, whatever lies on it
     for disk in host.disks:
         if isinstance(disk, Unknown) or disk.mount in told:
+            continue
+        if disk.path == layout.UNITS and installation.supervisor != "systemd":
             continue
         told.add(disk.mount)
         if _READ_ONLY in disk.options:
@@ -97,6 +100,8 @@ def _disks(host: HostFacts) -> Iterator[Finding]:
                 remedy=f"sudo mount -o remount,rw {disk.mount} (dmesg says why, if the kernel "
                 "made it read-only)",
             )
+        elif disk.path in _SMALL_FILES:
+            continue
         elif _NO_EXEC in disk.options and disk.path != layout.LOGS:
             yield found(
                 "disk-noexec",

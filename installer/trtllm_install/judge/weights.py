@@ -81,10 +81,12 @@ def _missing(installation: Installation, instance: Instance, weights: WeightsFac
     return found(
         "weights-missing",
         instance.name,
-        what=f"no checkpoint in {weights.folder} "
-        f"(the weights folder is {installation.weights_dir}){_interrupted(weights)}",
+        what=f"no checkpoint in {weights.folder} (the weights folder is {installation.weights_dir})"
+        + (f", because {weights.in_the_way}" if weights.in_the_way else _interrupted(weights)),
         expected=f"config.json, a tokenizer and safetensors of {instance.model}",
-        remedy=f"{download(instance, weights)} (or say where they are: --weights-dir DIR)",
+        remedy="mount the disk that they are on, or say where they are: --weights-dir DIR"
+        if weights.in_the_way
+        else f"{download(instance, weights)} (or say where they are: --weights-dir DIR)",
     )
 
 

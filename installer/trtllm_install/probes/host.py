@@ -24,7 +24,8 @@ def probe_host(host: Host, engine_path: str | None = None) -> HostFacts:
         kernel=probe_kernel(host),
         glibc=probe_glibc(host),
         disks=tuple(
-            probe_filesystem(host, path) for path in (layout.ENGINES, layout.STATE, layout.LOGS)
+            probe_filesystem(host, path)
+            for path in (layout.ENGINES, layout.STATE, layout.LOGS, layout.ETC, layout.UNITS)
         ),
         shared_memory=_shared_memory(host),
         locked_memory=probe_locked_memory(host),

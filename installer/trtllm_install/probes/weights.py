@@ -24,6 +24,7 @@ from trtllm_install.probes.auto_map import parse_auto_map
 from trtllm_install.probes.download import download_user, unfinished
 from trtllm_install.probes.index import parse_index
 from trtllm_install.probes.safetensors import read_header
+from trtllm_install.probes.weights_folder import in_the_way
 
 JSON_LIMIT: Final = 32_000_000  # bytes; Qwen3-30B's index has 5 MB, a config.json some kB
 CODE_LIMIT: Final = 4_000_000  # bytes; Nemotron's largest module has 80 kB
@@ -60,6 +61,7 @@ class _Reading:
                 instance=instance,
                 folder=self.folder,
                 present=False,
+                in_the_way=in_the_way(self.host, self.folder),
                 unfinished=unfinished(self.host, self.folder),
                 download_as=download_user(self.host, self.folder),
             )

@@ -1,5 +1,6 @@
 """Finds the folder that holds every checkpoint: the calling user's, never root's by accident."""
 
+import posixpath
 from typing import Final
 
 from trtllm_install.host.protocol import Host
@@ -62,3 +63,21 @@ def _calling_home(host: Host) -> str | None:
             hint=_HINT,
         )
     return host.home_of(str(caller))
+
+
+def in_the_way(host: Host, folder: str) -> str:
+    """Say why there can be no such folder: a link that leads nowhere, or a file; empty = it can.
+
+    Most often it is a disk that is not mounted. Raises HostError.
+    """
+    path = folder
+    while path != "/":
+        entry = host.look(path)
+        if entry is None:
+            path = posixpath.dirname(path)
+            continue
+        real = host.look(host.resolve(path))
+        if real is None:
+            return f"{path} is a link to {entry.target}, and nothing is there"
+        return "" if real.kind == "directory" else f"{path} is no folder"
+    return ""

@@ -8,7 +8,7 @@ from fakes.fake_systemd import FakeSystemd, debian
 from fakes.heard import Heard
 from trtllm_install.app.install import install
 from trtllm_install.app.options import Options
-from trtllm_install.app.uninstall import uninstall
+from trtllm_install.app.uninstall import plan_uninstall, uninstall
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ApplyFailed, NeedsRoot
 
@@ -53,6 +53,19 @@ def test_uninstall_twice_is_fine() -> None:
     host.changes.clear()
     again = uninstall(host, Heard(), purge=True)
     assert (again.removed, again.left, host.changes) == ((), (), [])
+    assert state(host) == before
+
+
+def test_purging_afterwards_takes_the_logs_that_an_uninstall_left() -> None:
+    host, _, before = installed()
+    uninstall(host, Heard(), purge=False)
+    for folder in (layout.LOGS, layout.TOOL_LOGS):
+        host.add_directory(folder)
+        host.add_file(f"{folder}/qwen.log")
+    assert plan_uninstall(host, purge=False).contents == ()
+    assert plan_uninstall(host, purge=True).contents == (layout.LOGS, layout.TOOL_LOGS)
+    gone = uninstall(host, Heard(), purge=True)
+    assert [change.path for change in gone.removed] == [layout.LOGS, layout.TOOL_LOGS]
     assert state(host) == before
 
 

@@ -41,6 +41,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"halfway": ("nvidia-dkms-580",)}, "packages-half-configured", "nvidia-dkms-580"),
     ({"halfway": tuple("abcdefg")}, "packages-half-configured", "a, b, c, d, e and 2 more"),
     ({"disks": (disk(STATE, options="ro"),)}, "disk-read-only", "/dev/sda2, ext4, mounted at /"),
+    ({"disks": (disk("/etc/trtllm", options="ro"),)}, "disk-read-only", "/dev/sda2, ext4"),
     ({"disks": (disk(STATE, options="rw,noexec"),)}, "disk-noexec", "with noexec"),
     ({"disks": (disk(STATE, 2**30),)}, "disk-space-small", "1.0 GiB are free on /dev/sda2"),
     ({"shared_memory": None}, "shared-memory-small", "not there"),

@@ -23,6 +23,13 @@ def test_missing_weights_say_where_and_how_to_get_them() -> None:
     )
 
 
+def test_weights_behind_a_disk_that_is_not_mounted_are_not_downloaded_there() -> None:
+    why = "/srv/w is a link to /mnt/w, and nothing is there"
+    found = findings(weights=weights(present=False, in_the_way=why))["weights-missing"]
+    assert f"because {why}" in found.found
+    assert "hf download" not in found.remedy
+
+
 def test_weights_that_simulation_writes_itself_are_not_missed() -> None:
     own = replace(
         INSTALLATION,

@@ -30,6 +30,8 @@ def test_debian_is_read_whole() -> None:
         "/opt/trtllm/engines",
         "/var/lib/trtllm",
         "/var/log/trtllm",
+        "/etc/trtllm",
+        "/etc/systemd/system",
     ]
     assert isinstance(facts.shared_memory, FileSystem)
     assert facts.shared_memory.kind == "tmpfs"

@@ -4,7 +4,7 @@ import pytest
 
 from fakes.fake_host import FakeHost
 from trtllm_install.model.errors import ConfigError, ExitCode
-from trtllm_install.probes.weights_folder import weights_folder
+from trtllm_install.probes.weights_folder import in_the_way, weights_folder
 
 
 @pytest.fixture
@@ -52,3 +52,14 @@ def test_relative_folder_is_refused_with_the_absolute_one(sudo: FakeHost) -> Non
     with pytest.raises(ConfigError, match="not an absolute path") as refusal:
         weights_folder(sudo, "weights", None)
     assert refusal.value.hint == '--weights-dir "$PWD/weights"'
+
+
+def test_what_keeps_a_folder_from_being_there_is_named() -> None:
+    host = FakeHost()
+    host.add_directory("/srv/there")
+    host.add_link("/srv/away", "/mnt/unplugged")
+    host.add_file("/srv/file")
+    assert in_the_way(host, "/srv/there/nvidia/x") == ""
+    said = "/srv/away is a link to /mnt/unplugged, and nothing is there"
+    assert in_the_way(host, "/srv/away/nvidia/x") == said
+    assert in_the_way(host, "/srv/file/nvidia/x") == "/srv/file is no folder"

@@ -3,12 +3,15 @@
 import argparse
 import math
 from contextlib import suppress
+from typing import Final
 
 from trtllm_install.app.operate import chosen_services, installed_receipt
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.wiring import HOST
-from trtllm_install.model.errors import ConfigError, ExitCode
+from trtllm_install.model.errors import ConfigError, ExitCode, NeedsRoot
+
+_SHOWN: Final = "trtllm-install logs"
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
@@ -19,9 +22,12 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     if arguments.follow:
         return _follow(supervisor.log_command(name, lines=arguments.lines), envelope)
     text = supervisor.log(name, lines=arguments.lines)
+    if arguments.lines and not text.strip() and not HOST.is_root():
+        # The journal shows a user nothing of others', and says so to terminals only.
+        raise NeedsRoot(f"cannot read the log of {name}: not root", hint=f"sudo {_SHOWN} {name}")
     envelope.add({"profile": receipt.profile, "log": text.splitlines()})
     envelope.say(text.rstrip("\n"))
-    envelope.say(f"follow it: trtllm-install logs {name} -f")
+    envelope.say(f"follow it: {_SHOWN} {name} -f")
     return ExitCode.DONE
 
 

@@ -70,4 +70,5 @@ class WeightsFacts:
     size: int = 0  # bytes of all shards that are there
     dtypes: tuple[tuple[str, int], ...] = ()  # safetensors name, bytes; most bytes first
     unfinished: int = 0  # files that an interrupted `hf download` left half done
+    in_the_way: str = ""  # why there can be no folder, in words
     download_as: str = ""  # user who has to fetch what lacks; empty = whoever calls
