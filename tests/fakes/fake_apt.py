@@ -8,6 +8,7 @@ from fakes.fake_systemd import MODULES, NGINX, debian
 from trtllm_install.host.protocol import Completed
 
 LUA_C = "/usr/lib/x86_64-linux-gnu/lua/5.1"
+MPI_4 = r"?exact-name(openmpi-bin)?architecture(amd64)?version(^4\.)"
 PROXY = ("nginx-common", "nginx", "libnginx-mod-http-lua", "lua-cjson")
 FILES = {
     "nginx-common": ("/lib/systemd/system/nginx.service",),
@@ -63,6 +64,7 @@ class FakeApt:
             self.host.answer_command(["systemctl", ask, "nginx.service"], "disabled\n", code=1)
         self.host.answer_command(["dpkg-query"], by=self._query)
         self.host.answer_command(["apt-get"], by=self._apt_get)
+        self.host.answer_command(["apt-cache", "policy", "openmpi-bin"], by=self._policy)
 
     @property
     def installed(self) -> set[str]:
@@ -89,9 +91,18 @@ class FakeApt:
         here = "installed" if argv[-1] in self.installed else ""
         return Completed(argv=argv, code=0 if here else 1, stdout=here, stderr="")
 
+    def _policy(self, argv: tuple[str, ...], _: str) -> Completed:
+        here = f"  Installed: (none)\n  Candidate: {self.mpi or '(none)'}\n  Version table:\n"
+        return self._said(argv, f"{argv[-1]}:\n{here}")
+
+    def _means(self, word: str, name: str) -> bool:
+        """Tell whether this argument names the package: by name, file or version."""
+        if name == "openmpi-bin" and word == MPI_4:
+            return self.mpi.startswith("4.")
+        return word.rpartition("/")[2].partition("_")[0] == name
+
     def _apt_get(self, argv: tuple[str, ...], _: str) -> Completed:
-        said = [word.rpartition("/")[2].partition("_")[0] for word in argv]  # of a file too
-        names = [name for name in said if name in FILES]
+        names = [name for word in argv for name in FILES if self._means(word, name)]
         if "update" in argv:
             self.told.append(("update",))
             return self._said(argv, "")

@@ -17,9 +17,11 @@ USER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 ASK = """
 import json, sys
 from trtllm_install.host.local import LocalHost
-from trtllm_install.probes.package_manager import probe_packages
-seen = probe_packages(LocalHost(), *json.load(sys.stdin))
-print(json.dumps({"brings": {p.name: p.version for p in seen.brings}, "problem": seen.problem}))
+from trtllm_install.probes.package_manager import probe_candidate, probe_packages
+wanted, debs, majors = json.load(sys.stdin)
+seen = probe_packages(LocalHost(), wanted, debs, majors=majors)
+answer = {"brings": {p.name: p.version for p in seen.brings}, "problem": seen.problem}
+print(json.dumps(answer | {f"{name} here": probe_candidate(LocalHost(), name) for name in majors}))
 """
 # A repository of ours beside Debian's; "here" is installed in version 2.
 PACKAGES = """
@@ -41,6 +43,9 @@ pack newer 1 all "Depends: here (>= 3)"
 pack foe 1 all "Conflicts: here"
 pack lost 1 all "Depends: no-such"
 pack foreign 1 i386 "Section: misc"
+pack old 4.2 amd64 "Section: misc"
+pack old_i386 4.2 i386 "Conflicts: old"
+pack late 5.1 amd64 "Section: misc"
 cd /repository
 for file in *.deb; do
     dpkg-deb --field "$file"
@@ -79,13 +84,15 @@ def host(
     return host_of(request.param)
 
 
-def ask(host: roots.PlainRoot, *words: str, by: tuple[str, ...] = ()) -> dict[str, Any]:
+def ask(
+    host: roots.PlainRoot, *words: str, by: tuple[str, ...] = (), **majors: int
+) -> dict[str, Any]:
     """Ask for packages, or where the words are files, for these."""
     debs = [word for word in words if word.startswith("/")]
     ended = host.run(
         *(*by, "python3", "-B", "-c", ASK),
         environment={"PYTHONPATH": f"{roots.CHECKOUT_INSIDE}/installer"},
-        stdin=json.dumps([["anything"] if debs else words, debs]),
+        stdin=json.dumps([["anything"] if debs else words, debs, majors]),
     )
     assert ended.returncode == 0, ended.stderr
     answer: dict[str, Any] = json.loads(ended.stdout)
@@ -106,6 +113,20 @@ def test_what_would_come_is_named(
     host: roots.PlainRoot, words: list[str], brings: dict[str, str]
 ) -> None:
     assert ask(host, *words) == {"brings": brings, "problem": ""}
+
+
+def test_a_package_of_another_version_is_left_out_and_the_others_are_not(
+    host: roots.PlainRoot,
+) -> None:
+    """Also where another architecture has one of this name, which conflicts with ours."""
+    seen = ask(host, "old", "late", "never", "needed", old=4, late=4, never=4)
+    assert seen == {
+        "brings": {"needed": "1", "old": "4.2"},
+        "problem": "",
+        "old here": "4.2",
+        "late here": "5.1",
+        "never here": "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from trtllm_install.model.facts import Facts, LeftOut, PackageFacts
 from trtllm_install.model.installation import Installation
 from trtllm_install.probes.package_manager import (
     installed_packages,
+    probe_candidate,
     probe_debs,
     probe_packages,
 )
@@ -45,15 +46,21 @@ def ask_distribution(
     if not wanted:
         return PackageFacts(manager="apt", wanted=(), left_out=left_out)
     seen = _asked(host, wanted, options)
-    if seen and (useless := tuple(_useless(seen))):
-        return ask_distribution(host, facts, installation, options, (*left_out, *useless))
-    return replace(seen, left_out=left_out) if seen else None
+    if seen is None:
+        return None
+    useless = tuple(_useless(host, seen))
+    names = {package.name for package in useless}
+    left_out = (*left_out, *useless)
+    if (seen.problem and useless) or names - {*_not_brought(seen)}:  # the answer is about them too
+        return ask_distribution(host, facts, installation, options, left_out)
+    kept = tuple(name for name in seen.wanted if name not in names)
+    return replace(seen, wanted=kept, left_out=left_out)
 
 
 def _asked(host: Host, wanted: tuple[str, ...], options: Options) -> PackageFacts | None:
     folder = options.package_folder
     debs = probe_debs(host, folder, wanted) if folder else ()
-    seen = probe_packages(host, wanted, debs)
+    seen = probe_packages(host, wanted, debs, majors={OPEN_MPI_PACKAGE: OPEN_MPI})
     if seen is None or seen.manager != "apt" or seen.problem:
         return seen
     if not is_supported(seen):
@@ -73,7 +80,7 @@ def _with_what_lacks(host: Host, seen: PackageFacts) -> PackageFacts:
     return replace(seen, problem=_why_not_brought(seen, needed) if needed else "")
 
 
-def _useless(seen: PackageFacts) -> Iterator[LeftOut]:
+def _useless(host: Host, seen: PackageFacts) -> Iterator[LeftOut]:
     """Yield what is asked for and would not help, of what the services run without."""
     optional = [name for name in seen.wanted if not necessary([name])]
     if seen.manager != "apt" or not optional:
@@ -83,11 +90,13 @@ def _useless(seen: PackageFacts) -> Iterator[LeftOut]:
     for name in optional:
         if seen.problem:
             yield LeftOut(name=name, why=seen.problem)
-        elif name in lacks:
+        elif name in lacks and (seen.debs or name in seen.hollow):
             yield LeftOut(name=name, why=_why_not_brought(seen, [name]))
-        elif name == OPEN_MPI_PACKAGE and name in versions and _is_other_mpi(versions[name]):
-            version = versions[name]
-            yield LeftOut(name=name, why=f"it is version {version} here", version=version)
+        elif seen.lists_read:
+            version = versions.get(name) or probe_candidate(host, name)
+            if not version or _is_other_mpi(version):
+                why = f"it is version {version} here" if version else f"apt knows no {name}"
+                yield LeftOut(name=name, why=why, version=version)
 
 
 def _not_brought(seen: PackageFacts) -> tuple[str, ...]:

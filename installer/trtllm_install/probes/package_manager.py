@@ -2,7 +2,8 @@
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from trtllm_install.host.protocol import Completed, Host
@@ -25,22 +26,33 @@ _FIELDS: Final = ("Package", "Depends", "Pre-Depends", "Provides")
 
 
 def probe_packages(
-    host: Host, wanted: Sequence[str], debs: Sequence[str] = ()
+    host: Host,
+    wanted: Sequence[str],
+    debs: Sequence[str] = (),
+    *,
+    majors: Mapping[str, int] = MappingProxyType({}),
 ) -> PackageFacts | None:
     """Return what installing ``wanted`` would do, from the files ``debs`` where there are any.
 
     None where nothing can be asked. What is here is never upgraded or removed: where
     that would be needed, it is the problem. So is an answer that is not understood.
+    A package of ``majors`` is not brought where apt has no such version; the others are.
     """
     if host.which("apt-get") is None or host.which("dpkg") is None:
         manager = "dnf" if host.which("dnf") or host.which("yum") else ""
         return PackageFacts(manager=manager, wanted=tuple(wanted))  # type: ignore[arg-type]
-    # --no-upgrade leaves out a file of a package that is here in an older version.
-    words = ["--no-upgrade", *wanted] if not debs else list(debs)
     try:
+        architecture = host.run(["dpkg", "--print-architecture"]).stdout.strip()
+        names = [
+            f"?exact-name({name})?architecture({architecture})?version(^{majors[name]}\\.)"
+            if name in majors
+            else name
+            for name in wanted
+        ]
+        # --no-upgrade leaves out a file of a package that is here in an older version.
+        words = debs or ["--no-upgrade", *names]
         ended = host.run([*_ASK, *words], environment=_WORDS)
         known = any("_Packages" in name for name in host.names_in(LISTS))
-        architecture = host.run(["dpkg", "--print-architecture"]).stdout.strip()
     except HostError:
         return None
     plan = parse_plan(ended.stdout)
@@ -66,6 +78,16 @@ def _problem(ended: Completed, plan: AptPlan | None) -> str:
         last = (ended.stdout.strip() or "nothing").splitlines()[-1]
         return f"the answer of apt-get is not understood, it ends with: {last[:200]}"
     return ""
+
+
+def probe_candidate(host: Host, name: str) -> str:
+    """Return the version of a package that apt would install, empty where it has none."""
+    try:
+        said = host.run(["apt-cache", "policy", name], environment=_WORDS).stdout
+    except HostError:
+        return ""
+    stated = re.search(r"^  Candidate: (\d\S*)$", said, re.MULTILINE)
+    return stated[1] if stated else ""
 
 
 def probe_debs(host: Host, folder: str, wanted: Sequence[str]) -> tuple[str, ...]:

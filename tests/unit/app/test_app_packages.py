@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from fakes.fake_apt import FILES, PROXY, FakeApt, bare_debian
+from fakes.fake_apt import FILES, MPI_4, PROXY, FakeApt, bare_debian
 from fakes.fake_host import FakeHost, KilledError
 from fakes.fake_systemd import FakeSystemd, Fate
 from fakes.heard import Heard
@@ -23,6 +23,7 @@ from trtllm_install.receipts.store import read_receipt
 
 MULTI = Options(profile="multi", simulate=True)
 REAL = Options(profile="multi", weights_dir="/models")
+MISSING = ("nginx", "libnginx-mod-http-lua", "lua-cjson")
 
 
 @pytest.fixture
@@ -179,18 +180,50 @@ def test_openresty_needs_no_package(apt: FakeApt) -> None:
     assert looked(apt).facts.packages is None
 
 
-@pytest.mark.parametrize(("version", "brought"), [("4.1.4-3", True), ("5.0.7-1", False)])
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        ("4.1.4-3", ""),
+        ("5.0.7-1", "it is version 5.0.7-1 here"),
+        ("", "apt knows no openmpi-bin"),
+    ],
+)
+@pytest.mark.parametrize("proxy_too", [True, False])
 def test_open_mpi_comes_for_a_real_engine_unless_it_is_too_new(
-    apt: FakeApt, version: str, brought: bool
+    apt: FakeApt, version: str, why: str, proxy_too: bool
 ) -> None:
+    """One question tells of the proxy, too, whatever there is of Open MPI."""
     apt.mpi = version
+    for path in (path for name in PROXY for path in FILES[name] if not proxy_too):
+        apt.host.add_program(path)
+    judged = looked(apt, REAL)
+    seen = judged.facts.packages
+    assert seen is not None
+    assert seen.wanted == (*(MISSING if proxy_too else ()), *(() if why else ("openmpi-bin",)))
+    assert seen.can_bring is bool(seen.wanted)
+    assert [argv[0] for argv in apt.host.ran].count("apt-get") == 1
+    if why:
+        assert f"openmpi-bin: {why}" in mpi_finding(judged).message
+        assert ("apt-get" in mpi_finding(judged).remedy) == (not version)
+    else:
+        assert "open-mpi-missing" not in codes(judged)
+
+
+def test_an_open_mpi_that_apt_prefers_to_ours_is_not_brought(apt: FakeApt) -> None:
+    """Such a 4 is in its lists as well, and it would still install the 5."""
+    plan, apt.mpi = apt._planned, "4.1.4-3"
+
+    def answer(argv: tuple[str, ...], stdin: str) -> Completed:
+        names = [*MISSING, *(["openmpi-bin"] if MPI_4 in argv else [])]
+        said = plan(argv, names)
+        return replace(said, stdout=said.stdout.replace(apt.mpi, "5.9-1"))
+
+    apt.host.answer_command(["apt-get", "--print-uris"], by=answer)
     judged = looked(apt, REAL)
     assert judged.facts.packages is not None
-    assert ("openmpi-bin" in judged.facts.packages.wanted) is brought
-    assert ("open-mpi-missing" in codes(judged)) is not brought
-    if not brought:
-        assert "it is version 5.0.7-1 here" in mpi_finding(judged).message
-        assert "apt-get" not in mpi_finding(judged).remedy
+    assert judged.facts.packages.wanted == MISSING
+    assert "openmpi-bin" not in {p.name for p in judged.facts.packages.brings}
+    assert "it is version 5.9-1 here" in mpi_finding(judged).message
 
 
 def mpi_finding(judged: Judged) -> Finding:
