@@ -20,7 +20,8 @@ SCRIPT = """#!/bin/sh
 [ "$1" != --version ] || { cat "%(here)s/version"; exit 0; }
 echo "$@" >>"%(here)s/asked"
 verb=$1
-case $1 in engine) verb="engine $2" ;; esac
+case $1 in engine | keys) verb="$1 $2" ;; esac
+[ "$1" != keys ] || cat >"%(here)s/given"
 case " $* " in *" --list "*) verb="$verb --list" ;; esac
 cat "%(here)s/$verb"
 """
@@ -222,6 +223,58 @@ def test_the_index_of_an_engine_is_not_shown(controlled: Controlled) -> None:
     secret = "https://me:hunter2-long@example.org/simple"
     result = controlled.run("trtllm_engine", {"version": "2.0", "index": secret}, check=True)
     assert "hunter2" not in json.dumps(result)
+
+
+SECRET = "hunter2-and-many-more-of-its-kind"
+
+
+def test_keys_are_predicted_and_set_by_name_and_the_secret_goes_to_standard_input_alone(
+    controlled: Controlled,
+) -> None:
+    controlled.line.installed()
+    controlled.line.stdin = f"alice {SECRET}\n"
+    wanted = {"keys": {"alice": f"{SECRET}\n"}, "exclusive": True, "prefix": "al"}
+    controlled.answers("keys", "set", "--plan", "--exclusive", "al", verb="keys set")
+    predicted = controlled.run("trtllm_keys", wanted, check=True)
+    assert (predicted["changed"], predicted["client_names"]) == (True, ["alice"])
+    assert [d["prepared"] for d in predicted["diff"]] == [
+        "replace key alice (another key)\n",
+        "reload service proxy (other keys)\n",
+    ]
+    controlled.answers("keys", "set", "--exclusive", "al", verb="keys set")
+    done = controlled.run("trtllm_keys", wanted)
+    assert (done["changes"], done["diff"]) == (predicted["changes"], predicted["diff"])
+    assert controlled.asked == [
+        "keys set --exclusive al --plan --output json",
+        "keys set --exclusive al --output json",
+    ]
+    assert (controlled.folder / "given").read_text(encoding="utf-8") == f"alice {SECRET}\n"
+    assert SECRET not in json.dumps([predicted, done])
+    controlled.answers("keys", "set", verb="keys set")
+    assert not controlled.run("trtllm_keys", {"keys": {"alice": SECRET}})["changed"]
+
+
+def test_a_key_with_a_line_break_is_refused_before_the_tool_sees_it(
+    controlled: Controlled,
+) -> None:
+    result = controlled.run("trtllm_keys", {"keys": {"alice": f"{SECRET}\nmallory {SECRET}x"}})
+    assert result["msg"] == "cannot take the key of alice: there is a line break in it"
+    assert SECRET not in json.dumps(result)
+    assert controlled.asked == []
+
+
+def test_what_is_mended_before_an_install_is_planned_with_and_not_told(
+    controlled: Controlled,
+) -> None:
+    controlled.line.host.add_file(layout.SITE_FILE, "listen: 0.0.0.0\n")
+    accepted = ("--accept", "listen-without-keys")
+    controlled.answers("plan", *INSTALL[1:])
+    assert controlled.run("trtllm_install", WISHES, check=True)["failed"]
+    controlled.answers("plan", *INSTALL[1:], *accepted)
+    wishes = {**WISHES, "mended": ["listen-without-keys"]}
+    assert controlled.run("trtllm_install", wishes, check=True)["changed"]
+    assert " ".join(accepted) in controlled.asked[-1]
+    assert not any("listen-without-keys" in text for text in controlled.warned)
 
 
 def test_a_drain_is_predicted_and_done(controlled: Controlled) -> None:

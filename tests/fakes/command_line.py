@@ -1,6 +1,7 @@
 """The command line on a fake host: what was typed, and all that came out."""
 
 import importlib
+import io
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,7 @@ class CommandLine:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
     systemd: FakeSystemd = field(default_factory=lambda: FakeSystemd(debian()))
+    stdin: str = f"carol {'k' * 32}\n"
 
     def __post_init__(self) -> None:
         """Put the host behind the door."""
@@ -68,6 +70,7 @@ class CommandLine:
     def run(self, *argv: str) -> Ran:
         """Type a command."""
         self.capsys.readouterr()
+        self.monkeypatch.setattr("sys.stdin", io.StringIO(self.stdin))
         code = main(argv)
         out, err = self.capsys.readouterr()
         return Ran(code=code, out=out, err=err)
@@ -86,7 +89,8 @@ class CommandLine:
         self.host.add_file(COMPOSE, ONE_ENGINE.encode())
         FakeAdmin(self.host)
         answer_cases(self.host, "http://127.0.0.1:8000", (QWEN, NEMOTRON))
-        self.host.add_file(layout.PROXY_KEYS, f"alice {'0' * 64}\n")
+        keys, group = f"alice {'0' * 64}\n", layout.USER
+        self.host.add_file(layout.PROXY_KEYS, keys, mode=0o640, group=group)
         record_starts(self.host)
         return self
 

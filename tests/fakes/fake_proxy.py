@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from fakes.fake_host import FakeHost
 from trtllm_install.host.protocol import Answer, Talk
 from trtllm_install.model import layout
-from trtllm_install.model.clientkeys import mark_of, parse_keys
+from trtllm_install.model.clientkeys import mark_of
 from trtllm_install.model.errors import HostError
+from trtllm_install.proxy.keys import CLIENTS, PEERS, KeyFile, read_keys
 
 if TYPE_CHECKING:
     from fakes.fake_systemd import FakeSystemd
@@ -20,9 +21,9 @@ LOCAL_KEY = "trtllm-local-fake"
 def answer_admin(systemd: "FakeSystemd") -> None:
     """Take the admin socket; it refuses while no proxy runs. Keys are in force at once."""
 
-    def keys() -> str | None:
-        raw = systemd.host.read(layout.PROXY_KEYS)
-        return None if raw is None else mark_of(parse_keys(raw.decode(), layout.PROXY_KEYS))
+    def keys(file: KeyFile = CLIENTS) -> str | None:
+        there = read_keys(systemd.host, file)
+        return None if there is None else mark_of(there)
 
     def answer(document: dict[str, object]) -> Answer:
         if "proxy" not in systemd.pids:
@@ -30,7 +31,11 @@ def answer_admin(systemd: "FakeSystemd") -> None:
         return Answer(status=200, body=json.dumps(document).encode())
 
     for path, said in {
-        "/-/generation": lambda: {"generation": systemd.served_generation, "keys": keys() or ""},
+        "/-/generation": lambda: {
+            "generation": systemd.served_generation,
+            "keys": keys() or "",
+            "peer_keys": keys(PEERS) or "",
+        },
         "/-/key": lambda: {"key": None if keys() is None else LOCAL_KEY},
     }.items():
         systemd.host.answer_http(

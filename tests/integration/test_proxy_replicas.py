@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from fakes.nginx_rig import QWEN, Backend, Handler, Rig, connect, eventually, running
+from trtllm_install.model.clientkeys import mark_of
+from trtllm_install.model.peerkeys import parse_peer_keys
 
 OTHER = "nvidia/Only-There"
 
@@ -147,9 +149,11 @@ def test_each_peer_gets_its_own_key_and_nobody_a_clients() -> None:
         keys = rig.folder / "peer-keys"
         keys.write_text("# of this test\ngpu2 sk-two\n")
         keys.chmod(0o644)
-        old = rig.workers()
+        mark = lambda: rig.admin("GET", "/-/generation").json["peer_keys"]  # noqa: E731 (a word)
+        assert mark() == ""
         rig.reload()
-        eventually("new workers serve", lambda: not set(old) & set(rig.workers()))
+        wanted = mark_of(parse_peer_keys(keys.read_text(), ""))
+        eventually("the key is in force", lambda: mark() == wanted)
         for model in (QWEN, QWEN, QWEN, OTHER):
             body = json.dumps({"model": model})
             headers = {"Authorization": "Bearer of-the-client"}

@@ -25,10 +25,10 @@ PLACEHOLDER: Final = re.compile(r"[A-Z][A-Z_.]*|\$\w+|\$@|0")
 ORDINARY: Final = {
     *("aa-complain", "alias", "apt-get", "apt-mark", "ausearch", "cat", "chgrp", "chmod", "cp"),
     *("dmesg", "docker", "dpkg", "echo", "exec", "exit", "grep", "hf", "install", "jq", "kill"),
-    *("ls", "mkdir", "mmdebstrap", "modprobe", "mount", "nvidia-modprobe", "nvidia-smi", "pip"),
-    *("printf", "promtool", "python3", "python3.11", "reboot", "restorecon", "sed", "set"),
-    *("setenforce", "ssh", "sudoedit", "supervisord", "systemd-nspawn", "tar", "tctl", "tee"),
-    *("test", "update-alternatives", "uv", "[", "0"),
+    *("ls", "mkdir", "mmdebstrap", "modprobe", "mount", "nvidia-modprobe", "nvidia-smi"),
+    *("openssl", "pip", "printf", "promtool", "python3", "python3.11", "reboot", "restorecon"),
+    *("sed", "set", "setenforce", "ssh", "sudoedit", "supervisord", "systemd-nspawn", "tar"),
+    *("tctl", "tee", "test", "update-alternatives", "uv", "[", "0"),
 }
 
 

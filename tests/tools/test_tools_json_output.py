@@ -60,7 +60,7 @@ _ONLY = {
     "undrain": {"backends"},
     "rollback": {"generations"},
     "keys add": {"key"},
-    **{f"keys {word}": {"client_names"} for word in ("list", "remove")},
+    **{f"keys {word}": {"client_names"} for word in ("list", "remove", "set")},
     **{f"engine {word}": {"engines"} for word in ("add", "list", "remove")},
     **{f"bundle {word}": {"bundle"} for word in ("create", "verify", "unpack")},
     "from-compose": {"compose"},

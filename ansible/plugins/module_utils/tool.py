@@ -14,6 +14,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ansible.module_utils.basic import AnsibleModule
 
 API_VERSION = "trtllm.install/v1"
@@ -104,10 +106,13 @@ class Tool:
             )
         return version
 
-    def ask(self, verb: str, *words: str) -> dict:
-        """Run a verb and return its document, whatever its exit code says."""
+    def ask(self, verb: str, *words: str, given: str | None = None) -> dict:
+        """Run a verb and return its document, whatever its exit code says.
+
+        What is secret is ``given`` on its standard input: others can read a command line.
+        """
         argv = [self.executable, *verb.split(), *list(words), "--output", "json"]
-        code, out, err = self.module.run_command(argv)
+        code, out, err = self.module.run_command(argv, data=given, binary_data=True)
         try:
             document = json.loads(out)
             known = document["apiVersion"] == API_VERSION
@@ -129,9 +134,9 @@ class Tool:
             )
         return document
 
-    def answer(self, document: dict, **more: object) -> None:
-        """End the module with what the document says."""
-        self.warn(document)
+    def answer(self, document: dict, mended: Iterable[str] = (), **more: object) -> None:
+        """End the module with what the document says, but for what is ``mended`` by then."""
+        self.warn(document, mended)
         result = translate(document)
         if not self.module._diff:  # noqa: SLF001 (its documented name)
             del result["diff"]  # the text of every file: a controller keeps results for each host
@@ -147,9 +152,11 @@ class Tool:
             **result,
         )
 
-    def warn(self, document: dict) -> None:
+    def warn(self, document: dict, mended: Iterable[str] = ()) -> None:
         """Tell what the operator should know although the run goes on."""
         for finding in document["findings"]:
+            if finding["code"] in mended:
+                continue
             if finding["severity"] == "warning" and not finding["muted_by"]:
                 self.module.warn("{} [{}]".format(finding["message"], finding["code"]))
         for change in document["changes"]:

@@ -66,6 +66,13 @@ options:
       - Text of a site file that is yet to be written. In check mode the plan is made with it.
       - Otherwise it must have been written, and is not read.
     type: str
+  mended:
+    description:
+      - Codes of findings that tasks before this one mend. In check mode they have not done so yet,
+        and the plan is made as if they had.
+    type: list
+    elements: str
+    default: []
   timeout:
     description:
       - Seconds of the longest wait.
@@ -74,6 +81,7 @@ options:
 seealso:
   - module: trtllm.host.trtllm_check
   - module: trtllm.host.trtllm_engine
+  - module: trtllm.host.trtllm_keys
 """
 
 EXAMPLES = r"""
@@ -159,6 +167,7 @@ SPEC = {
     },
     "pin_memory": {"type": "bool"},
     "site_content": {"type": "str", "no_log": True},
+    "mended": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "float", "default": 3600.0},
 }
 
@@ -189,12 +198,14 @@ def present(tool: Tool, module: AnsibleModule) -> None:
     if not params["start"]:
         words.append("--no-start")
     if module.check_mode:
+        for code in params["mended"]:
+            words += ["--accept", code]
         with candidate(module) as site_words:
             document = tool.ask("plan", *words, *site_words)
         # A plan is shown whatever was found; an install refuses, and so must its prediction.
         if document["ok"] and blocking(document):
             document.update(ok=False, changed=False, dry_run=False)
-        tool.answer(document)
+        tool.answer(document, params["mended"])
     words += ["--timeout", str(params["timeout"])]
     tool.answer(tool.ask("install", *words))
 

@@ -4,25 +4,26 @@ import secrets
 from typing import Final
 
 from trtllm_install.app.operate import installed_receipt
+from trtllm_install.app.prove import PROXY
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.config.nearest import nearest
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
-from trtllm_install.model.clientkeys import ClientKey, hash_key
+from trtllm_install.model.clientkeys import Key, hash_key
 from trtllm_install.model.errors import ConfigError, NeedsRoot
 from trtllm_install.model.tree import ServiceAction, ServiceChange
 from trtllm_install.proxy.keys import await_keys, read_keys, write_keys
 
-_PROXY: Final = "proxy"
 _PREFIX: Final = "sk-trtllm-"
+RELOAD: Final = ServiceChange(action=ServiceAction.RELOAD, name=PROXY, reason="other keys")
 _BYTES: Final = 32  # so many random ones that SHA-256 alone keeps the key
 
 
-def list_keys(host: Host, reporter: Reporter) -> tuple[ClientKey, ...] | None:
+def list_keys(host: Host, reporter: Reporter) -> tuple[Key, ...] | None:
     """Return the keys, None where nobody is asked for one. Raises as ``add_key`` does."""
-    _demand_root(host, "list")
-    _demand_proxy(host, reporter)
+    demand_root(host, "list")
+    demand_proxy(host, reporter)
     return read_keys(host)
 
 
@@ -35,9 +36,9 @@ def add_key(host: Host, name: str, reporter: Reporter) -> str:
     """
     key = _PREFIX + secrets.token_urlsafe(_BYTES)
     made = hash_key(name, key)
-    _demand_root(host, f"add {name}")
+    demand_root(host, f"add {name}")
     with host.lock(layout.LOCK):
-        _demand_proxy(host, reporter)
+        demand_proxy(host, reporter)
         keys = read_keys(host) or ()
         if any(old.name == name for old in keys):
             raise ConfigError(
@@ -48,14 +49,14 @@ def add_key(host: Host, name: str, reporter: Reporter) -> str:
     return key
 
 
-def remove_key(host: Host, name: str, reporter: Reporter) -> tuple[ClientKey, ...]:
+def remove_key(host: Host, name: str, reporter: Reporter) -> tuple[Key, ...]:
     """Refuse a key from now on and return those that are left; raises as ``add_key`` does.
 
     Running requests go on. Without the last key nobody is let in.
     """
-    _demand_root(host, f"remove {name}")
+    demand_root(host, f"remove {name}")
     with host.lock(layout.LOCK):
-        _demand_proxy(host, reporter)
+        demand_proxy(host, reporter)
         keys = read_keys(host) or ()
         left = tuple(key for key in keys if key.name != name)
         if len(left) == len(keys):
@@ -67,27 +68,28 @@ def remove_key(host: Host, name: str, reporter: Reporter) -> tuple[ClientKey, ..
     return left
 
 
-def _put_in_force(host: Host, keys: tuple[ClientKey, ...], reporter: Reporter) -> None:
+def _put_in_force(host: Host, keys: tuple[Key, ...], reporter: Reporter) -> None:
     write_keys(host, keys)
     supervisor = supervisor_called(installed_receipt(host).supervisor, host)
-    if _PROXY not in supervisor.running((_PROXY,)):
+    if PROXY not in supervisor.running((PROXY,)):
         reporter.note("the proxy does not run; it reads the keys when it starts")
         return
-    change = ServiceChange(action=ServiceAction.RELOAD, name=_PROXY, reason="other keys")
-    supervisor.carry_out(change)
-    reporter.service(change)
+    supervisor.carry_out(RELOAD)
+    reporter.service(RELOAD)
     await_keys(host, keys)
 
 
-def _demand_root(host: Host, words: str) -> None:
+def demand_root(host: Host, words: str) -> None:
+    """Raise NeedsRoot with the command line that has it."""
     if not host.is_root():
         raise NeedsRoot("cannot read the keys: not root", hint=f"sudo trtllm-install keys {words}")
 
 
-def _demand_proxy(host: Host, reporter: Reporter) -> None:
+def demand_proxy(host: Host, reporter: Reporter) -> None:
+    """Raise ConfigError where no proxy is installed that could ask for keys."""
     receipt = installed_receipt(host)
     reporter.profile(receipt.profile)
-    if _PROXY not in receipt.order:
+    if PROXY not in receipt.order:
         raise ConfigError(
             f"cannot ask for keys: profile {receipt.profile} has no proxy",
             hint="trtllm-install --profile multi",

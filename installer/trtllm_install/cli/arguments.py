@@ -26,6 +26,7 @@ VERBS = {
     "drain": "let a backend of the proxy get no new requests, and wait for the running ones",
     "undrain": "let a backend get requests again",
     "keys add": "make a key for a client; with the first one the proxy asks for keys",
+    "keys set": "take keys from standard input, lines NAME KEY; only hashes of them are kept",
     "keys list": "show the names of the keys",
     "keys remove": "refuse a key from now on",
     "engine add": "build or adopt a version of TensorRT-LLM beside the others",

@@ -24,6 +24,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "drain": ("sudo trtllm-install drain qwen", "sudo trtllm-install drain --list"),
     "undrain": ("sudo trtllm-install undrain qwen",),
     "keys add": ("sudo trtllm-install keys add laptop",),
+    "keys set": (
+        "sudo trtllm-install keys set <keys.txt",
+        "sudo trtllm-install keys set --plan --exclusive <keys.txt",
+    ),
     "keys list": ("sudo trtllm-install keys list",),
     "keys remove": ("sudo trtllm-install keys remove laptop",),
     "engine add": (

@@ -15,10 +15,10 @@ from trtllm_install.cli.values import parse_count, parse_seconds
 
 Verb = argparse.ArgumentParser
 
-_LOCKING = {"install", "rollback", "uninstall", "start", "stop", "restart"} | {
+_LOCKING = {"install", "rollback", "uninstall", "start", "stop", "restart", "keys set"} | {
     f"engine {word}" for word in ("add", "use", "remove")
 }
-_OF_IMAGES = {"install", "check", "plan", "status", "verify", "rollback", "uninstall"}
+_OF_IMAGES = {"install", "check", "plan", "status", "verify", "rollback", "uninstall", "keys set"}
 
 
 def add_options(name: str, verb: Verb) -> None:
@@ -163,6 +163,20 @@ def _key_name(verb: Verb) -> None:
     verb.add_argument("name", metavar="NAME")
 
 
+def _keys_set(verb: Verb) -> None:
+    verb.add_argument(
+        "--peers", action="store_true", help="those that peers ask this proxy for: lines PEER KEY"
+    )
+    verb.add_argument(
+        "--exclusive",
+        metavar="PREFIX",
+        nargs="?",
+        const="",
+        help="remove the keys that are not given, or those of them with this prefix",
+    )
+    verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
+
+
 def _uninstall(verb: Verb) -> None:
     verb.add_argument("--purge", action="store_true", help="remove logs as well")
     verb.add_argument("--dry-run", action="store_true", help="list what would go, and end")
@@ -190,6 +204,7 @@ _ADD: dict[str, Callable[[Verb], None]] = {
     "rollback": _rollback,
     "keys add": _key_name,
     "keys remove": _key_name,
+    "keys set": _keys_set,
     "uninstall": _uninstall,
     "gpu-ready": _gpu_ready,
 }

@@ -50,8 +50,8 @@ function _shtab_trtllm_install_using
   test "$_shtab_trtllm_install_cmdpath" = "$argv"
 end
 
-set -g _shtab_trtllm_install_commands install check plan status verify wait start stop restart logs timeline drain undrain keys 'keys add' 'keys list' 'keys remove' engine 'engine add' 'engine list' 'engine use' 'engine remove' bundle 'bundle create' 'bundle verify' 'bundle unpack' render from-compose rollback uninstall doctor 'doctor proxy' 'doctor report'
-set -g _shtab_trtllm_install_opts_with_value --accept --back --bundle --bundle-sha256 --compare --engine --engine-path --engine-python --file --from --index --init --lines --lock-timeout --on-conflict --only --output --packages --path --platform --profile --python --record --root --site --svg --timeout --to --weights-dir --write -n
+set -g _shtab_trtllm_install_commands install check plan status verify wait start stop restart logs timeline drain undrain keys 'keys add' 'keys set' 'keys list' 'keys remove' engine 'engine add' 'engine list' 'engine use' 'engine remove' bundle 'bundle create' 'bundle verify' 'bundle unpack' render from-compose rollback uninstall doctor 'doctor proxy' 'doctor report'
+set -g _shtab_trtllm_install_opts_with_value --accept --back --bundle --bundle-sha256 --compare --engine --engine-path --engine-python --exclusive --file --from --index --init --lines --lock-timeout --on-conflict --only --output --packages --path --platform --profile --python --record --root --site --svg --timeout --to --weights-dir --write -n
 
 complete -c trtllm-install -e
 complete -c trtllm-install -f
@@ -172,6 +172,14 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using keys' -s h -l help -d
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys; and test $_shtab_trtllm_install_npos -eq 0' -a add -d 'make a key for a client; with the first one the proxy asks for keys'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys add' -s h -l help -d 'show this help message and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys add' -l output -xka "text json jsonl" -d output
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys; and test $_shtab_trtllm_install_npos -eq 0' -a set -d 'take keys from standard input, lines NAME KEY; only hashes of them are kept'
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -s h -l help -d 'show this help message and exit'
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -l output -xka "text json jsonl" -d output
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -l lock-timeout -x -d 'wait for another run (default: do not)'
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -l root -xka "(__fish_complete_directories)" -d 'an image tree instead of this host'
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -l peers -d 'those that peers ask this proxy for: lines PEER KEY'
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -l exclusive -x -d 'remove the keys that are not given, or those of them with this prefix'
+complete -c trtllm-install -n '_shtab_trtllm_install_using keys set' -l plan -d 'show what it would do and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys; and test $_shtab_trtllm_install_npos -eq 0' -a list -d 'show the names of the keys'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys list' -s h -l help -d 'show this help message and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys list' -l output -xka "text json jsonl" -d output

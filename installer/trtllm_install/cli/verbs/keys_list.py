@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from trtllm_install.app.keys import list_keys
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.wiring import HOST, reading
-from trtllm_install.model.clientkeys import ClientKey
+from trtllm_install.model.clientkeys import Key
 from trtllm_install.model.errors import ExitCode
 
 
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     return ExitCode.DONE
 
 
-def show_keys(envelope: Envelope, keys: Sequence[ClientKey]) -> None:
+def show_keys(envelope: Envelope, keys: Sequence[Key]) -> None:
     """Put the names into both forms of the answer."""
     envelope.add({"client_names": [key.name for key in keys]})
     for key in keys:

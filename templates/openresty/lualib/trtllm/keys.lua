@@ -25,6 +25,12 @@ local function hash_into(words, text)
     ffi.C.SHA256(text, #text, ffi.cast("unsigned char *", words))
 end
 
+-- Returns the 32 bytes of the SHA-256 of a text.
+local function hash_of(text)
+    hash_into(presented, text)
+    return ffi.string(presented, 32)
+end
+
 local function words_of(hex)
     local words = WORDS()
     ffi.copy(words, (hex:gsub("%x%x", function(pair)
@@ -53,23 +59,24 @@ local function load_keys(path)
     return found
 end
 
--- Twelve digits that stand for the keys in force: a reload that took them is proved by it.
-local function mark_of(keys)
-    if not keys then
-        return ""
-    end
+-- Twelve digits that stand for keys in force, each a name and the 32 bytes of a hash: a
+-- reload that took them is proved by it. Empty where there is no file.
+local function mark_of(lines)
+    return lines and (hash_of(table.concat(lines, "\n")):sub(1, 6):gsub(".", function(char)
+        return ("%02x"):format(char:byte())
+    end)) or ""
+end
+
+local function lines_of(keys)
     local lines = {}
     for i, key in ipairs(keys) do
         lines[i] = key.name .. ffi.string(key.words, 32)
     end
-    hash_into(presented, table.concat(lines, "\n"))
-    return (ffi.string(presented, 6):gsub(".", function(char)
-        return ("%02x"):format(char:byte())
-    end))
+    return lines
 end
 
 local keys = load_keys(routes.keys_file)
-local mark = mark_of(keys)
+local mark = mark_of(keys and lines_of(keys))
 
 -- Looks at every key, whether or not one has fitted: the time says nothing about them.
 local function name_of(text)
@@ -138,4 +145,5 @@ end
 
 return {
     are_asked = keys ~= nil, knows = knows, demand = demand, make_local = make_local, mark = mark,
+    hash_of = hash_of, mark_of = mark_of,
 }

@@ -6,6 +6,7 @@
 
 local ffi = require "ffi"
 local keys = require "trtllm.keys"
+local peer_keys = require "trtllm.peer_keys"
 local router = require "trtllm.router"
 
 ffi.cdef [[ int kill(int pid, int signal); ]]
@@ -49,7 +50,8 @@ local function join()
     end
     -- A number and no time: clocks are set back.
     local place = dict:incr("joined", 1, 0)
-    dict:set(worker_key(pid), place .. " " .. router.generation .. " " .. keys.mark)
+    dict:set(worker_key(pid), table.concat(
+        { place, router.generation, keys.mark, peer_keys.mark }, " "))
 end
 
 -- This worker has closed its listening sockets: no new request comes here.
@@ -69,19 +71,19 @@ local function workers()
     return found
 end
 
--- Returns the generation that every new request meets at least, and the mark of its
--- keys: those of the oldest worker that still listens. For a tenth of a second in a
--- reload, old and new workers listen side by side.
+-- Returns the generation that every new request meets at least, and the marks of its
+-- clients' and peers' keys: those of the oldest worker that still listens. For a tenth of
+-- a second in a reload, old and new workers listen side by side.
 local function generation()
-    local oldest, result, mark
+    local oldest, result, mark, peer_mark
     for _, text in pairs(workers()) do
-        local place, known, marked = text:match("^(%d+) (%S*) (%S*)$")
+        local place, known, clients, peers = text:match("^(%d+) (%S*) (%S*) ?(%S*)$")
         place = tonumber(place)
         if place and (not oldest or place < oldest) then
-            oldest, result, mark = place, known, marked
+            oldest, result, mark, peer_mark = place, known, clients, peers
         end
     end
-    return result or router.generation, mark or keys.mark
+    return result or router.generation, mark or keys.mark, peer_mark or peer_keys.mark
 end
 
 local function is_alive(pid)
