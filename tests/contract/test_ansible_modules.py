@@ -10,7 +10,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from fakes.command_line import INSTALL, CommandLine
+from fakes.command_line import INSTALL, PEM, CommandLine, answer_openssl
 from lab import collection
 from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
@@ -20,8 +20,8 @@ SCRIPT = """#!/bin/sh
 [ "$1" != --version ] || { cat "%(here)s/version"; exit 0; }
 echo "$@" >>"%(here)s/asked"
 verb=$1
-case $1 in engine | keys) verb="$1 $2" ;; esac
-[ "$1" != keys ] || cat >"%(here)s/given"
+case $1 in engine | keys | tls) verb="$1 $2" ;; esac
+[ "$2" != set ] || cat >"%(here)s/given"
 case " $* " in *" --list "*) verb="$verb --list" ;; esac
 cat "%(here)s/$verb"
 """
@@ -252,6 +252,43 @@ def test_keys_are_predicted_and_set_by_name_and_the_secret_goes_to_standard_inpu
     assert SECRET not in json.dumps([predicted, done])
     controlled.answers("keys", "set", verb="keys set")
     assert not controlled.run("trtllm_keys", {"keys": {"alice": SECRET}})["changed"]
+
+
+def test_a_certificate_is_predicted_and_put_and_its_key_goes_to_standard_input_alone(
+    controlled: Controlled,
+) -> None:
+    controlled.line.installed()
+    certificate = PEM[: PEM.index("-----BEGIN PRIVATE")]
+    key = PEM.removeprefix(certificate)
+    wanted = {"certificate": certificate, "key": key}
+    paths = "--certificate /etc/trtllm/tls/fullchain.pem --key /etc/trtllm/tls/privkey.pem"
+    controlled.answers("tls", "set", "--plan", verb="tls set")
+    predicted = controlled.run("trtllm_tls", wanted, check=True)
+    controlled.answers("tls", "set", verb="tls set")
+    done = controlled.run("trtllm_tls", wanted)
+    assert (predicted["changed"], done["changed"]) == (True, True)
+    assert (done["changes"], done["diff"]) == (predicted["changes"], predicted["diff"])
+    assert [d["prepared"] for d in done["diff"]][1:] == [
+        "create file /etc/trtllm/tls/privkey.pem (new)\n",
+        "create file /etc/trtllm/tls/fullchain.pem (new)\n",
+    ]
+    assert controlled.asked == [
+        f"tls set {paths} --plan --output json",
+        f"tls set {paths} --output json",
+    ]
+    assert (controlled.folder / "given").read_text(encoding="utf-8") == PEM
+    assert key.strip() not in json.dumps([predicted, done]).replace("\\n", "\n")
+    controlled.answers("tls", "set", verb="tls set")
+    assert not controlled.run("trtllm_tls", wanted)["changed"]
+
+
+def test_a_certificate_that_has_ended_fails_in_words(controlled: Controlled) -> None:
+    controlled.line.installed()
+    answer_openssl(controlled.line.host, ended=True)
+    controlled.answers("tls", "set", verb="tls set")
+    result = controlled.run("trtllm_tls", {"certificate": "x", "key": "y"})
+    assert (result["failed"], result["exit_code"]) == (True, 3)
+    assert "it has ended; expected a certificate that is valid for longer" in result["msg"]
 
 
 def test_a_key_with_a_line_break_is_refused_before_the_tool_sees_it(

@@ -19,6 +19,7 @@ from fakes.installed import installed
 from fakes.nginx_rig import NEMOTRON, QWEN
 from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.cli.main import main
+from trtllm_install.host.protocol import Completed
 from trtllm_install.model import layout
 
 COMPOSE = "/srv/compose.yml"
@@ -29,6 +30,11 @@ ONE_ENGINE = """services:
     command: trtllm-serve /models/nvidia/Qwen3-30B-A3B-FP4 --backend pytorch
     volumes: [/srv/model_weights:/models:ro]
 """
+PEM = "".join(
+    f"-----BEGIN {kind}-----\nMAo=\n-----END {kind}-----\n"
+    for kind in ("CERTIFICATE", "PRIVATE KEY")
+)
+_PIPED = {"keys set": f"carol {'k' * 32}\n", "tls set": PEM}
 INSTALL = ("install", "--profile", "multi", "--simulate")
 
 
@@ -58,7 +64,7 @@ class CommandLine:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
     systemd: FakeSystemd = field(default_factory=lambda: FakeSystemd(debian()))
-    stdin: str = f"carol {'k' * 32}\n"
+    stdin: str = ""  # what is piped in, instead of what the verb would be given
 
     def __post_init__(self) -> None:
         """Put the host behind the door."""
@@ -70,7 +76,8 @@ class CommandLine:
     def run(self, *argv: str) -> Ran:
         """Type a command."""
         self.capsys.readouterr()
-        self.monkeypatch.setattr("sys.stdin", io.StringIO(self.stdin))
+        given = self.stdin or _PIPED.get(" ".join(argv[:2]), "")
+        self.monkeypatch.setattr("sys.stdin", io.StringIO(given))
         code = main(argv)
         out, err = self.capsys.readouterr()
         return Ran(code=code, out=out, err=err)
@@ -86,6 +93,7 @@ class CommandLine:
         self.__post_init__()
         offer_engine(self.host)
         offer_bundle(self.host)
+        answer_openssl(self.host)
         self.host.add_file(COMPOSE, ONE_ENGINE.encode())
         FakeAdmin(self.host)
         answer_cases(self.host, "http://127.0.0.1:8000", (QWEN, NEMOTRON))
@@ -93,6 +101,16 @@ class CommandLine:
         self.host.add_file(layout.PROXY_KEYS, keys, mode=0o640, group=group)
         record_starts(self.host)
         return self
+
+
+def answer_openssl(host: FakeHost, *, ended: bool = False, fits: bool = True) -> None:
+    """Answer for a certificate that is valid, and its key, as openssl does."""
+
+    def answer(argv: tuple[str, ...], _: str) -> Completed:
+        out = "public" if "x509" in argv or fits else "another"
+        return Completed(argv=argv, code=int(ended and "-checkend" in argv), stdout=out, stderr="")
+
+    host.answer_command(["openssl"], by=answer)
 
 
 def words_for(verb: str, folder: str = "/tmp/tree") -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from trtllm_install.host.protocol import Answer, Talk
 from trtllm_install.model import layout
 from trtllm_install.model.clientkeys import mark_of
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.pem import Pair
 from trtllm_install.proxy.keys import CLIENTS, PEERS, KeyFile, read_keys
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def answer_admin(systemd: "FakeSystemd") -> None:
         there = read_keys(systemd.host, file)
         return None if there is None else mark_of(there)
 
+    def certificate() -> str:
+        parts = [systemd.host.read(path) for path in (layout.TLS_CERTIFICATE, layout.TLS_KEY)]
+        whole = [part for part in parts if part is not None]
+        return Pair(certificate=whole[0], key=whole[1]).mark if len(whole) == len(parts) else ""
+
     def answer(document: dict[str, object]) -> Answer:
         if "proxy" not in systemd.pids:
             raise HostError("cannot ask the proxy: connection refused", hint="")
@@ -35,6 +41,7 @@ def answer_admin(systemd: "FakeSystemd") -> None:
             "generation": systemd.served_generation,
             "keys": keys() or "",
             "peer_keys": keys(PEERS) or "",
+            "certificate": certificate(),
         },
         "/-/key": lambda: {"key": None if keys() is None else LOCAL_KEY},
     }.items():

@@ -56,6 +56,11 @@ def rolled(
         ),
         (
             {"trtllm_gpu": {"g1": GPU}, "trtllm_front": {"f1": FRONT}},
+            {"host_tls_certificate": "x"},
+            "cannot render the front tier: g1 has a certificate",
+        ),
+        (
+            {"trtllm_gpu": {"g1": GPU}, "trtllm_front": {"f1": FRONT}},
             {"rollout_capacity": {"b": 1}},
             "cannot keep 1 hosts in rotation for b: no host serves it",
         ),

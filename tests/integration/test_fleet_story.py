@@ -5,6 +5,7 @@ share one fleet, and each begins with what the one before has left.
 """
 
 import json
+import secrets
 import subprocess
 import sys
 import threading
@@ -15,13 +16,24 @@ import pytest
 
 from lab import checkout, needs
 from lab.bundled import make_bundle
-from lab.served import FRONT, GPUS, MODELS, ServedFleet, assert_whole, changed, said
+from lab.served import (
+    CLIENTS,
+    FRONT,
+    GPUS,
+    MODELS,
+    ServedFleet,
+    assert_whole,
+    changed,
+    every_process,
+    said,
+)
 from lab.visitor import await_true
 from trtllm_install.model import layout
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 STAGED = True
 
+CREDENTIALS = "trtllm.host.credentials"
 EDITED = "etc/trtllm/engine/nano_v3.yaml"
 MORE = {"host_site": {"listen": "0.0.0.0", "proxy": {"body_limit_mib": 128}}}
 # A file system of its own, with what was there and not a byte more.
@@ -69,6 +81,7 @@ def hosts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 def test_one_playbook_makes_a_served_fleet_of_empty_hosts(hosts: ServedFleet) -> None:
     assert_whole(hosts.rolled())
     hosts.assert_answers()
+    assert {hosts.asked(name, "0" * 64)["status"] for name in (FRONT, "gpu1")} == {401}
     peers = json.loads((hosts.folder / "endpoints/endpoints.json").read_text())
     assert [peer["name"] for peer in peers] == list(GPUS)
     assert hosts.drained() == set()
@@ -99,6 +112,41 @@ def test_check_mode_predicts_the_run_and_an_edit_is_kept_and_told(hosts: ServedF
     assert changes["--check"] == changes["--diff"]
     assert all(changes["--diff"].values())
     assert edited.read_text().endswith("# mine\n")
+
+
+# keys and certificate --------------------------------------------------------------
+def test_what_the_vault_keeps_is_changed_under_load_and_shows_up_nowhere(
+    hosts: ServedFleet,
+) -> None:
+    """The key of the front tier, that of a client, and the certificate, all at once."""
+    before, bob = hosts.front_key, secrets.token_hex(32)
+    hosts.renew("second")
+    hosts.write_vault(**hosts.vault, vault_client_keys={**CLIENTS, "bob": bob})
+    new = [hosts.front_key, bob, hosts.vault["vault_tls_key"].splitlines()[1]]
+    everybody = (*GPUS, FRONT)
+    predicted = hosts.ansible("ansible-playbook", CREDENTIALS, "--check", "--diff")
+    assert_whole(predicted)
+    assert hosts.asked("gpu1", before)["status"] == 200
+    with every_process(new) as leaks, hosts.load() as seen:
+        ended = hosts.ansible("ansible-playbook", CREDENTIALS, "--diff", "-vvv")
+    assert_whole(ended)
+    assert changed(ended, everybody) == dict.fromkeys(GPUS, 2) | {FRONT: 3}
+    assert changed(predicted, everybody) == changed(ended, everybody)
+    for told in (said(predicted), said(ended)):
+        assert "replace key bob (another key)" in told
+        assert "replace file /etc/trtllm/tls/privkey.pem (another one)" in told
+        assert [word for word in new if word in told] == []
+    assert (seen["failures"], seen["answered"] > 20) == ([], True)
+    assert {hosts.asked("gpu1", key)["status"] for key in (before, bob)} == {401}
+    hosts.assert_answers("gpu1")
+    assert [hosts.asked(FRONT, key)["status"] for key in (CLIENTS["bob"], bob)] == [401, 200]
+    assert hosts.shown_certificate() == hosts.vault["vault_tls_certificate"].strip()
+    assert leaks == set()
+    for name in everybody:
+        kept = {layout.PEER_KEYS, layout.TLS_KEY} if name == FRONT else set()
+        assert set(hosts.traces_of(name, new)) == kept
+    again = hosts.ansible("ansible-playbook", CREDENTIALS)
+    assert changed(again, everybody) == dict.fromkeys(everybody, 0)
 
 
 # upgrades --------------------------------------------------------------------------

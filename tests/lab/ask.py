@@ -5,8 +5,11 @@ A program of its own: it runs on the network of a lab root, where the test is no
 
 import argparse
 import json
+import os
 
 import openai
+
+KEY = os.environ.get("OPENAI_API_KEY", "unused")
 
 
 def main() -> None:
@@ -15,7 +18,7 @@ def main() -> None:
     options.add_argument("--stream", action="store_true")
     options.add_argument("model")
     chosen = options.parse_args()
-    client = openai.OpenAI(base_url=chosen.endpoint, api_key="unused", max_retries=0, timeout=30)
+    client = openai.OpenAI(base_url=chosen.endpoint, api_key=KEY, max_retries=0, timeout=30)
     try:
         answer = _streamed(client, chosen.model) if chosen.stream else _whole(client, chosen.model)
     except openai.APIStatusError as error:

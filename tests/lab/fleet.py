@@ -99,6 +99,7 @@ class Fleet:
             collection.mkdir(parents=True)
             (collection / "host").symlink_to(checkout.ROOT / "ansible")
             (self.folder / "ansible.cfg").write_text("", encoding="utf-8")
+            (self.folder / "vault-password").write_text("of this test\n", encoding="utf-8")
             self.write_inventory()
         except BaseException:
             self._stack.close()
@@ -148,6 +149,15 @@ class Fleet:
         document = {"all": {"vars": everywhere, "children": groups}}
         (self.folder / "inventory.json").write_text(json.dumps(document), encoding="utf-8")
 
+    def write_vault(self, **variables: object) -> None:
+        """Write variables of all hosts that nobody can read who does not have the password."""
+        path = self.folder / "group_vars/all/vault.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(variables), encoding="utf-8")
+        ended = self.ansible("ansible-vault", "encrypt", str(path))
+        assert ended.returncode == 0, ended.stderr
+        assert path.read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT;")
+
     def ansible(
         self, program: str, *words: str, timeout: float = 400
     ) -> subprocess.CompletedProcess[str]:
@@ -163,7 +173,10 @@ class Fleet:
 
     def start_ansible(self, program: str, *words: str) -> "subprocess.Popen[str]":
         """Start what ``ansible`` runs."""
-        argv = [needs.program(program), "-i", str(self.folder / "inventory.json"), *words]
+        inventory = (
+            () if program == "ansible-vault" else ("-i", str(self.folder / "inventory.json"))
+        )
+        argv = [needs.program(program), *inventory, *words]
         return subprocess.Popen(
             self.network.enter(*argv),
             env={
@@ -176,6 +189,7 @@ class Fleet:
                 "ANSIBLE_FORKS": "10",
                 "ANSIBLE_LOCALHOST_WARNING": "false",
                 "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+                "ANSIBLE_VAULT_PASSWORD_FILE": str(self.folder / "vault-password"),
             },
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -184,8 +198,15 @@ class Fleet:
             text=True,
         )
 
-    def run_here(self, *argv: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run_here(
+        self, *argv: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program of this machine in the network, where clients are."""
         return subprocess.run(
-            self.network.enter(*argv), capture_output=True, text=True, timeout=timeout, check=False
+            self.network.enter(*argv),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )

@@ -5,12 +5,14 @@ answered whole, and what went wrong with the others.
 """
 
 import json
+import os
 import sys
 import threading
 
 import openai
 
 ENDPOINT, MODELS = sys.argv[1], sys.argv[2:]
+KEY = os.environ.get("OPENAI_API_KEY", "unused")
 QUESTION = [{"role": "user", "content": "Name one prime number."}]
 ended = threading.Event()
 answered: list[str] = []
@@ -19,7 +21,7 @@ failures: list[str] = []
 
 def ask(model: str, *, stream: bool) -> None:
     """Ask until it is over; a stream counts only with its finish reason."""
-    client = openai.OpenAI(base_url=ENDPOINT, api_key="unused", max_retries=0, timeout=60)
+    client = openai.OpenAI(base_url=ENDPOINT, api_key=KEY, max_retries=0, timeout=60)
     while not ended.wait(0.05):
         if trouble := question(client, model, stream=stream):
             failures.append(f"{model}: {trouble}"[:300])

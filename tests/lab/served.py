@@ -1,12 +1,15 @@
 """A fleet that serves: what a test asks of it, changes on it and sends to it meanwhile."""
 
 import json
+import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +22,7 @@ GPUS = ("gpu1", "gpu2", "gpu3", "gpu4")
 FRONT = "front1"
 MODELS = (QWEN, NEMOTRON)
 PLAY = "trtllm.host.rollout"
+CLIENTS = {name: secrets.token_hex(32) for name in ("alice", "bob")}
 TOOL = "trtllm-install"
 
 
@@ -31,14 +35,63 @@ class ServedFleet(fleet.Fleet):
 
     def __init__(self, wheel: Path, bundle: Path) -> None:
         super().__init__({"trtllm_gpu": GPUS, "trtllm_front": (FRONT,)})
+        self.front_key = ""
         self._wheel, self._bundle = wheel, bundle
 
     def __enter__(self) -> Self:
         super().__enter__()
+        self.renew("first")
+        self.write_vault(**self.vault, vault_client_keys=CLIENTS)
         folder = self.hosts[FRONT].tree / "srv/index"
         folder.mkdir()
         shutil.copy(self._wheel, folder)
         return self
+
+    @property
+    def vault(self) -> dict[str, str]:
+        """What the front tier shows: to the hosts a key, to clients a certificate."""
+        shown = {part: (self.folder / f"{part}.pem").read_text() for part in ("key", "certificate")}
+        return {
+            "vault_front_key": self.front_key,
+            "vault_tls_certificate": shown["certificate"],
+            "vault_tls_key": shown["key"],
+        }
+
+    def renew(self, name: str) -> None:
+        """Make another key, and another certificate that clients trust."""
+        self.front_key = secrets.token_hex(32)
+        key, certificate = self.folder / "key.pem", self.folder / "certificate.pem"
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"),
+                *("ec_paramgen_curve:P-256", "-nodes", "-days", "90", "-subj", f"/CN={name}"),
+                *("-addext", f"subjectAltName=IP:{self.hosts[FRONT].address}"),
+                *("-keyout", key, "-out", certificate),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        with self.trusted.open("a", encoding="utf-8") as trusted:
+            trusted.write(certificate.read_text(encoding="utf-8"))
+
+    @property
+    def trusted(self) -> Path:
+        """All certificates that there were."""
+        return self.folder / "trusted.pem"
+
+    def _as_client(self, key: str) -> dict[str, str]:
+        return {**os.environ, "OPENAI_API_KEY": key, "SSL_CERT_FILE": str(self.trusted)}
+
+    def endpoint(self, name: str) -> str:
+        """Return where clients reach a host: by TLS where it is the front tier."""
+        scheme = "https" if name == FRONT else "http"
+        return f"{scheme}://{self.hosts[name].address}:8000/v1"
+
+    def shown_certificate(self) -> str:
+        """Return what the front tier shows to a client on the network."""
+        address = (self.hosts[FRONT].address, 8000)
+        program = f"import ssl; print(ssl.get_server_certificate({address}))"
+        return self.run_here(sys.executable, "-c", program).stdout.strip()
 
     def _sources(self) -> dict[str, dict[str, Any]]:
         """Return the variables of hosts that do not have the tool from the wheel."""
@@ -52,6 +105,10 @@ class ServedFleet(fleet.Fleet):
                 "host_tool_environment": offline,
             },
             FRONT: {
+                "host_keys": "{{ vault_client_keys }}",
+                "host_keys_exclusive": True,
+                "host_tls_certificate": "{{ vault_tls_certificate }}",
+                "host_tls_key": "{{ vault_tls_key }}",
                 "host_tool_source": "index",
                 "host_tool_version": version,
                 "host_tool_environment": {**offline, "PIP_FIND_LINKS": folders},
@@ -71,7 +128,7 @@ class ServedFleet(fleet.Fleet):
                 "host_simulate": True,
                 "host_profile": "multi",
                 "host_site": {"listen": "0.0.0.0"},
-                "host_accept": ["listen-without-keys"],
+                "rollout_front_key": "{{ vault_front_key }}",
                 "rollout_models": list(MODELS),
                 "rollout_front_site": {"listen": "0.0.0.0"},
                 "rollout_batches": [1, "100%"],
@@ -107,12 +164,28 @@ class ServedFleet(fleet.Fleet):
 
     def assert_answers(self, name: str = FRONT) -> None:
         """Get a completion of each model from a host, by a client on the network."""
-        program = str(Path(fleet.__file__).with_name("ask.py"))
-        endpoint = f"http://{self.hosts[name].address}:8000/v1"
         for model in MODELS:
-            ended = self.run_here(sys.executable, program, "--endpoint", endpoint, model)
-            assert ended.returncode == 0, ended.stderr
-            assert json.loads(ended.stdout)["completion_tokens"] > 0
+            key = CLIENTS["alice"] if name == FRONT else self.front_key
+            answer = self.asked(name, key, model)
+            assert (answer["status"], answer.get("completion_tokens", 0) > 0) == (200, True), answer
+
+    def asked(self, name: str, key: str, model: str = QWEN) -> dict[str, Any]:
+        """Ask a host with this key, by a client on the network; any status is an answer."""
+        program = str(Path(fleet.__file__).with_name("ask.py"))
+        words = (program, "--endpoint", self.endpoint(name), model)
+        ended = self.run_here(sys.executable, *words, environment=self._as_client(key))
+        assert ended.returncode == 0, ended.stderr
+        return dict(json.loads(ended.stdout))
+
+    def traces_of(self, name: str, words: Sequence[str]) -> list[str]:
+        """Return the files of a host that hold one of these words, and its journal if it does."""
+        host = self.hosts[name]
+        text = "".join(f"{word}\n" for word in words)
+        folders = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/var")
+        skip = ("--exclude-dir=checkout", "--exclude-dir=wheels")
+        found = host.run("grep", "-rlF", "-s", *skip, "-f", "-", *folders, stdin=text)
+        journal = host.check("journalctl", "--no-pager", "--output=verbose", "--quiet")
+        return [*found.stdout.splitlines(), *(w for w in words if w in journal)]
 
     # what happens to it ----------------------------------------------------------
     def place_engine(self, version: str, faults: str) -> dict[str, Any]:
@@ -129,16 +202,17 @@ class ServedFleet(fleet.Fleet):
             "host_engine_source": "path",
             "host_engine_path": f"/srv/{version}",
             "host_engine_accept": ["engine-version-unknown"],
-            "host_accept": ["listen-without-keys", "engine-version-unknown"],
+            "host_accept": ["engine-version-unknown"],
         }
 
     @contextmanager
     def load(self) -> Iterator[dict[str, Any]]:
         """Let clients ask the front tier all the while; what they saw is there at the end."""
         program = str(Path(fleet.__file__).with_name("load.py"))
-        endpoint = f"http://{self.hosts[FRONT].address}:8000/v1"
+        endpoint = self.endpoint(FRONT)
         client = subprocess.Popen(
             self.network.enter(sys.executable, program, endpoint, *MODELS),
+            env=self._as_client(CLIENTS["alice"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -149,6 +223,36 @@ class ServedFleet(fleet.Fleet):
         finally:
             out, _ = client.communicate(timeout=120)
         seen.update(json.loads(out))
+
+
+@contextmanager
+def every_process(words: Sequence[str]) -> Iterator[set[str]]:
+    """Look at the command line and environment of every process all the while, of hosts too.
+
+    Yields a set that has whose words were found in the end: it stays empty, where none leak.
+    """
+    found: set[str] = set()
+    ended = threading.Event()
+    wanted = [word.encode() for word in words]
+
+    def look() -> None:
+        while not ended.wait(0.02):
+            for path in (
+                *Path("/proc").glob("[0-9]*/cmdline"),
+                *Path("/proc").glob("[0-9]*/environ"),
+            ):
+                with suppress(OSError):
+                    text = path.read_bytes()
+                    if any(word in text for word in wanted):
+                        found.add(f"{path}: {text[:60]!r}")
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        looker.join()
 
 
 # what a playbook said ------------------------------------------------------------

@@ -82,6 +82,7 @@ seealso:
   - module: trtllm.host.trtllm_check
   - module: trtllm.host.trtllm_engine
   - module: trtllm.host.trtllm_keys
+  - module: trtllm.host.trtllm_tls
 """
 
 EXAMPLES = r"""

@@ -61,6 +61,7 @@ options:
     type: path
 seealso:
   - module: trtllm.host.trtllm_install
+  - module: trtllm.host.trtllm_tls
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,7 @@ from trtllm_install.app.prove import PROXY
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.apply.changes import apply_change
+from trtllm_install.apply.detours import refuse_detour
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.clientkeys import Key
@@ -87,7 +88,7 @@ def plan_setting(
         _refuse_twins(planned.keys)
     setting = Setting(
         keys=planned.keys,
-        account=() if host.account_exists(layout.USER) else (_account(),),
+        account=(account,) if (account := new_account(host)) else (),
         changes=planned.changes,
         guard="" if is_guarded(host, file) else "others could read or change it",
     )
@@ -117,6 +118,7 @@ def set_keys(
                 apply_change(host, change)
             if host.look(layout.ETC) is None:
                 host.make_directory(layout.ETC, mode=0o755, owner="root")
+            refuse_detour(host, file.path)
             write_keys(host, setting.keys, file)
         for service in setting.services:
             supervisor_called(installed_receipt(host).supervisor, host).carry_out(service)
@@ -142,7 +144,10 @@ def _refuse_twins(keys: Sequence[Key]) -> None:
             )
 
 
-def _account() -> Change:
+def new_account(host: Host) -> Change | None:
+    """Return the change that makes the proxy's user, None where it is there."""
+    if host.account_exists(layout.USER):
+        return None
     return Change(
         action=Action.CREATE, kind="account", path=layout.USER, reason="new", target=layout.STATE
     )

@@ -29,6 +29,7 @@ VERBS = {
     "keys set": "take keys from standard input, lines NAME KEY; only hashes of them are kept",
     "keys list": "show the names of the keys",
     "keys remove": "refuse a key from now on",
+    "tls set": "take a certificate and its key from standard input, once they are judged",
     "engine add": "build or adopt a version of TensorRT-LLM beside the others",
     "engine list": "show the engines of this host",
     "engine use": "switch to another engine; a failure switches back",

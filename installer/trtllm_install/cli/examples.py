@@ -30,6 +30,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "keys list": ("sudo trtllm-install keys list",),
     "keys remove": ("sudo trtllm-install keys remove laptop",),
+    "tls set": ("sudo trtllm-install tls set <fullchain-and-key.pem",),
     "engine add": (
         "sudo trtllm-install engine add 1.3.0rc2 --index URL",
         "sudo trtllm-install engine add mine --path /srv/venv",

@@ -12,13 +12,17 @@ from trtllm_install.cli.grouped_arguments import (
     add_timeout,
 )
 from trtllm_install.cli.values import parse_count, parse_seconds
+from trtllm_install.model import layout
 
 Verb = argparse.ArgumentParser
 
-_LOCKING = {"install", "rollback", "uninstall", "start", "stop", "restart", "keys set"} | {
-    f"engine {word}" for word in ("add", "use", "remove")
+_LOCKING = {"install", "rollback", "uninstall", "start", "stop", "restart"} | {
+    *(f"engine {word}" for word in ("add", "use", "remove")),
+    *("keys set", "tls set"),
 }
-_OF_IMAGES = {"install", "check", "plan", "status", "verify", "rollback", "uninstall", "keys set"}
+_OF_IMAGES = {"install", "check", "plan", "status", "verify", "rollback", "uninstall"} | {
+    *("keys set", "tls set")
+}
 
 
 def add_options(name: str, verb: Verb) -> None:
@@ -177,6 +181,15 @@ def _keys_set(verb: Verb) -> None:
     verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
 
 
+def _tls_set(verb: Verb) -> None:
+    for name in ("certificate", "key"):
+        path = getattr(layout, f"TLS_{name.upper()}")
+        verb.add_argument(
+            f"--{name}", metavar="FILE", default=path, help=f"where it goes (default: {path})"
+        )
+    verb.add_argument("--plan", action="store_true", help="show what it would do and exit")
+
+
 def _uninstall(verb: Verb) -> None:
     verb.add_argument("--purge", action="store_true", help="remove logs as well")
     verb.add_argument("--dry-run", action="store_true", help="list what would go, and end")
@@ -205,6 +218,7 @@ _ADD: dict[str, Callable[[Verb], None]] = {
     "keys add": _key_name,
     "keys remove": _key_name,
     "keys set": _keys_set,
+    "tls set": _tls_set,
     "uninstall": _uninstall,
     "gpu-ready": _gpu_ready,
 }

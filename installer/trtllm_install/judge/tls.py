@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 
-from trtllm_install.model.facts import Facts
+from trtllm_install.model.facts import Facts, TlsFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
 
 def check_tls(facts: Facts, _: Installation) -> Iterator[Finding]:
     """Find a certificate that clients would refuse, and a key that others can take."""
-    tls = facts.tls
-    if tls is None:
-        return
+    if facts.tls is not None:
+        yield from judge_tls(facts.tls)
+
+
+def judge_tls(tls: TlsFacts) -> Iterator[Finding]:
+    """Find the same in a certificate and a key, wherever they are."""
     for path in tls.unreadable:
         yield found(
             "tls-file-unreadable",

@@ -20,6 +20,8 @@ INSTANCES: Final = "/etc/trtllm/instances"
 PROXY: Final = "/etc/trtllm/proxy"
 PROXY_KEYS: Final = "/etc/trtllm/proxy-keys"
 PEER_KEYS: Final = "/etc/trtllm/peer-keys"
+TLS_CERTIFICATE: Final = "/etc/trtllm/tls/fullchain.pem"
+TLS_KEY: Final = "/etc/trtllm/tls/privkey.pem"
 SUPERVISORD_CONF: Final = "/etc/trtllm/supervisord.conf"
 
 UNITS: Final = "/etc/systemd/system"

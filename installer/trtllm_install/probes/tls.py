@@ -1,6 +1,8 @@
 """Looks at the certificate and the key of the proxy; openssl reads them."""
 
 import posixpath
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from trtllm_install.host.protocol import Entry, Host
@@ -10,6 +12,7 @@ from trtllm_install.model.facts.tls import TlsFacts
 from trtllm_install.model.installation import Tls
 
 _TWO_WEEKS: Final = 14 * 24 * 3600
+_Asked = Callable[..., str | None]
 
 
 def probe_tls(host: Host, tls: Tls) -> TlsFacts:
@@ -19,33 +22,56 @@ def probe_tls(host: Host, tls: Tls) -> TlsFacts:
         key = host.look(host.resolve(tls.key))
     except HostError:
         unreadable, key = (), None
-    public = _said(host, "x509", "-noout", "-pubkey", "-in", tls.certificate)
-    own = _said(host, "pkey", "-pubout", "-in", tls.key)
+    return replace(
+        _judged_by_openssl(
+            tls,
+            lambda *words: _said(host, *words, "-in", tls.certificate),
+            lambda *words: _said(host, *words, "-in", tls.key),
+        ),
+        unreadable=unreadable,
+        exposed=key is not None and bool(key.mode & 0o004),
+    )
+
+
+def probe_pair(host: Host, certificate: bytes, key: bytes, tls: Tls) -> TlsFacts:
+    """Return what is known of a pair that is to be put at these paths; never raises.
+
+    It is on no disk: openssl reads it from its standard input. What it cannot read as a key
+    is the key of no certificate.
+    """
+    seen = _judged_by_openssl(
+        tls,
+        lambda *words: _said(host, *words, given=certificate.decode()),
+        lambda *words: _said(host, *words, given=key.decode()),
+    )
+    return replace(seen, matches=bool(seen.matches)) if seen.is_certificate else seen
+
+
+def _judged_by_openssl(tls: Tls, of_certificate: _Asked, of_key: _Asked) -> TlsFacts:
+    public = of_certificate("x509", "-noout", "-pubkey")
+    own = of_key("pkey", "-pubout")
     known = public is not None and public != ""
     return TlsFacts(
         certificate=tls.certificate,
         key=tls.key,
-        unreadable=unreadable,
-        exposed=key is not None and bool(key.mode & 0o004),
         is_certificate=None if public is None else known,
-        expired=_ends_within(host, tls, 0) if known else None,
-        expiring=_ends_within(host, tls, _TWO_WEEKS) if known else None,
+        expired=_ends_within(of_certificate, 0) if known else None,
+        expiring=_ends_within(of_certificate, _TWO_WEEKS) if known else None,
         matches=public == own if known and own else None,
     )
 
 
-def _said(host: Host, *words: str) -> str | None:
+def _said(host: Host, *words: str, given: str = "") -> str | None:
     """Return what openssl prints, "" when it refuses, None where it cannot be asked."""
     try:
-        ended = host.run(["openssl", *words])
+        ended = host.run(["openssl", *words], stdin=given)
     except HostError:
         return None
     return ended.stdout if ended.code == 0 else ""
 
 
-def _ends_within(host: Host, tls: Tls, seconds: int) -> bool:
-    said = _said(host, "x509", "-noout", "-checkend", str(seconds), "-in", tls.certificate)
-    return said == ""
+def _ends_within(of_certificate: _Asked, seconds: int) -> bool:
+    return of_certificate("x509", "-noout", "-checkend", str(seconds)) == ""
 
 
 def _is_readable(host: Host, path: str) -> bool:

@@ -50,8 +50,8 @@ function _shtab_trtllm_install_using
   test "$_shtab_trtllm_install_cmdpath" = "$argv"
 end
 
-set -g _shtab_trtllm_install_commands install check plan status verify wait start stop restart logs timeline drain undrain keys 'keys add' 'keys set' 'keys list' 'keys remove' engine 'engine add' 'engine list' 'engine use' 'engine remove' bundle 'bundle create' 'bundle verify' 'bundle unpack' render from-compose rollback uninstall doctor 'doctor proxy' 'doctor report'
-set -g _shtab_trtllm_install_opts_with_value --accept --back --bundle --bundle-sha256 --compare --engine --engine-path --engine-python --exclusive --file --from --index --init --lines --lock-timeout --on-conflict --only --output --packages --path --platform --profile --python --record --root --site --svg --timeout --to --weights-dir --write -n
+set -g _shtab_trtllm_install_commands install check plan status verify wait start stop restart logs timeline drain undrain keys 'keys add' 'keys set' 'keys list' 'keys remove' tls 'tls set' engine 'engine add' 'engine list' 'engine use' 'engine remove' bundle 'bundle create' 'bundle verify' 'bundle unpack' render from-compose rollback uninstall doctor 'doctor proxy' 'doctor report'
+set -g _shtab_trtllm_install_opts_with_value --accept --back --bundle --bundle-sha256 --certificate --compare --engine --engine-path --engine-python --exclusive --file --from --index --init --key --lines --lock-timeout --on-conflict --only --output --packages --path --platform --profile --python --record --root --site --svg --timeout --to --weights-dir --write -n
 
 complete -c trtllm-install -e
 complete -c trtllm-install -f
@@ -186,6 +186,16 @@ complete -c trtllm-install -n '_shtab_trtllm_install_using keys list' -l output 
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys; and test $_shtab_trtllm_install_npos -eq 0' -a remove -d 'refuse a key from now on'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys remove' -s h -l help -d 'show this help message and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using keys remove' -l output -xka "text json jsonl" -d output
+complete -c trtllm-install -n '_shtab_trtllm_install_using; and test $_shtab_trtllm_install_npos -eq 0' -a tls -d 'see trtllm-install tls --help'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls' -s h -l help -d 'show this help message and exit'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls; and test $_shtab_trtllm_install_npos -eq 0' -a set -d 'take a certificate and its key from standard input, once they are judged'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -s h -l help -d 'show this help message and exit'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -l output -xka "text json jsonl" -d output
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -l lock-timeout -x -d 'wait for another run (default: do not)'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -l root -xka "(__fish_complete_directories)" -d 'an image tree instead of this host'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -l certificate -xka "(__fish_complete_path (commandline -ct))" -d 'where it goes (default: /etc/trtllm/tls/fullchain.pem)'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'where it goes (default: /etc/trtllm/tls/privkey.pem)'
+complete -c trtllm-install -n '_shtab_trtllm_install_using tls set' -l plan -d 'show what it would do and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using; and test $_shtab_trtllm_install_npos -eq 0' -a engine -d 'see trtllm-install engine --help'
 complete -c trtllm-install -n '_shtab_trtllm_install_using engine' -s h -l help -d 'show this help message and exit'
 complete -c trtllm-install -n '_shtab_trtllm_install_using engine; and test $_shtab_trtllm_install_npos -eq 0' -a add -d 'build or adopt a version of TensorRT-LLM beside the others'

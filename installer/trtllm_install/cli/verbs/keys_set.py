@@ -1,26 +1,23 @@
 """``trtllm-install keys set``."""
 
 import argparse
-import sys
 from collections.abc import Iterator
-from typing import Final
 
 from trtllm_install.app.keys_set import Setting, given_keys, plan_setting, set_keys
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values, service_value
+from trtllm_install.cli.standard_input import heard
 from trtllm_install.cli.wiring import HOST, host_of, reading, waiting
 from trtllm_install.host.patient import patient
-from trtllm_install.model.errors import ConfigError, ExitCode
+from trtllm_install.model.errors import ExitCode
 from trtllm_install.proxy.keys import CLIENTS, PEERS, KeyFile
-
-_MOST: Final = 1 << 20
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Take keys from standard input, where no other process sees them."""
     machine = host_of(arguments, HOST)
     file = PEERS if arguments.peers else CLIENTS
-    given = given_keys(_heard(), file)
+    given = given_keys(heard("the keys", "sudo trtllm-install keys set <FILE"), file)
     if arguments.plan:
         with reading(arguments, envelope) as tell:
             setting = plan_setting(machine, given, file, tell, exclusive=arguments.exclusive)
@@ -41,16 +38,6 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     if setting.is_empty:
         envelope.say("every key is as given")
     return ExitCode.DONE
-
-
-def _heard() -> str:
-    """Return what was piped in; a terminal would show the keys, and keep them in its history."""
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ConfigError(
-            "cannot read the keys: standard input is a terminal",
-            hint="sudo trtllm-install keys set <FILE, with lines NAME KEY",
-        )
-    return sys.stdin.read(_MOST)
 
 
 def _changes(setting: Setting, file: KeyFile) -> Iterator[dict[str, object]]:

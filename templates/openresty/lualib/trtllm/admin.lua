@@ -12,9 +12,9 @@ local quote = reply.quote
 -- GET /-/generation. Once a new generation is heard here, every request that comes
 -- from then on meets it.
 local function generation()
-    local served, mark, peer_mark = shared.generation()
-    return reply.send_json(200, '{"generation":' .. quote(served) .. ',"keys":' .. quote(mark)
-        .. ',"peer_keys":' .. quote(peer_mark) .. "}\n")
+    local served, marks = shared.generation()
+    return reply.send_json(200, '{"generation":' .. quote(served) .. ',"keys":' .. quote(marks[1])
+        .. ',"peer_keys":' .. quote(marks[2]) .. ',"certificate":' .. quote(marks[3]) .. "}\n")
 end
 
 -- GET /-/key: a key for this host's own requests, null where none is asked for.

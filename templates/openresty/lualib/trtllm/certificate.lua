@@ -3,6 +3,7 @@
 -- nginx refuse and keep what it has; it is tried again when one of the files changes.
 
 local ffi = require "ffi"
+local keys = require "trtllm.keys"
 local routes = require "routes"
 
 ffi.cdef [[
@@ -14,7 +15,7 @@ local SIGHUP = 1
 local EVERY_S = 2
 local MOST = 1024 * 1024
 
--- Returns what changes when one of the files does; "" while one cannot be read.
+-- Returns twelve digits that stand for the two files; "" while one cannot be read.
 local function look()
     local seen = {}
     for i, path in ipairs(routes.tls_files) do
@@ -26,12 +27,13 @@ local function look()
         if not text then
             return ""
         end
-        seen[i] = ngx.md5_bin(text)
+        seen[i] = keys.hash_of(text)
     end
-    return table.concat(seen)
+    return seen[1] and keys.mark_of(seen) or ""
 end
 
-local known = look() -- loaded in the master, which has just read the files itself
+local mark = look() -- loaded in the master, which has just read the files itself
+local known = mark
 local looked_at = 0
 
 -- Called by the worker that watches, a few times a second.
@@ -48,4 +50,4 @@ local function notice(now)
     end
 end
 
-return { notice = notice }
+return { notice = notice, mark = mark }

@@ -5,6 +5,7 @@
 -- reload, as the dictionary does: the old workers still finish their requests.
 
 local ffi = require "ffi"
+local certificate = require "trtllm.certificate"
 local keys = require "trtllm.keys"
 local peer_keys = require "trtllm.peer_keys"
 local router = require "trtllm.router"
@@ -51,7 +52,7 @@ local function join()
     -- A number and no time: clocks are set back.
     local place = dict:incr("joined", 1, 0)
     dict:set(worker_key(pid), table.concat(
-        { place, router.generation, keys.mark, peer_keys.mark }, " "))
+        { place, router.generation, keys.mark, peer_keys.mark, certificate.mark }, " "))
 end
 
 -- This worker has closed its listening sockets: no new request comes here.
@@ -71,19 +72,20 @@ local function workers()
     return found
 end
 
--- Returns the generation that every new request meets at least, and the marks of its
--- clients' and peers' keys: those of the oldest worker that still listens. For a tenth of
--- a second in a reload, old and new workers listen side by side.
+-- Returns the generation that every new request meets at least, and a list of marks: of
+-- clients' keys, peers' keys and the certificate. They are those of the oldest worker that
+-- still listens: for a tenth of a second in a reload, old and new ones listen side by side.
 local function generation()
-    local oldest, result, mark, peer_mark
+    local oldest, result, marks
     for _, text in pairs(workers()) do
-        local place, known, clients, peers = text:match("^(%d+) (%S*) (%S*) ?(%S*)$")
+        local place, known, clients, peers, shown =
+            text:match("^(%d+) (%S*) (%S*) ?(%S*) ?(%S*)$")
         place = tonumber(place)
         if place and (not oldest or place < oldest) then
-            oldest, result, mark, peer_mark = place, known, clients, peers
+            oldest, result, marks = place, known, { clients, peers, shown }
         end
     end
-    return result or router.generation, mark or keys.mark, peer_mark or peer_keys.mark
+    return result or router.generation, marks or { keys.mark, peer_keys.mark, certificate.mark }
 end
 
 local function is_alive(pid)

@@ -1,0 +1,39 @@
+"""The certificate that the proxy shows, and when it does."""
+
+import json
+from typing import Final
+
+from trtllm_install.host.protocol import Host
+from trtllm_install.model import layout
+from trtllm_install.model.errors import GateFailed, HostError
+from trtllm_install.model.pem import Pair
+
+_WITHIN_S: Final = 20.0  # the proxy looks at its files every two seconds
+
+
+def names_certificate(host: Host, certificate: str, key: str) -> bool:
+    """Tell whether the configuration of the proxy has these two files."""
+    raw = host.read(f"{layout.PROXY}/nginx.conf") or b""
+    words = (f"ssl_certificate {certificate};", f"ssl_certificate_key {key};")
+    return all(word.encode() in raw for word in words)
+
+
+def serves_pair(host: Host, pair: Pair) -> bool:
+    """Tell whether every new connection gets this certificate."""
+    try:
+        answer = host.http("GET", "/-/generation", timeout=2, unix_socket=layout.PROXY_ADMIN_SOCKET)
+        return bool(json.loads(answer.body)["certificate"] == pair.mark)
+    except (HostError, ValueError, KeyError, TypeError):
+        return False
+
+
+def await_pair(host: Host, pair: Pair) -> None:
+    """Return once every new connection gets this certificate; GateFailed after 20 s."""
+    deadline = host.monotonic() + _WITHIN_S
+    while not serves_pair(host, pair):
+        if host.monotonic() > deadline:
+            raise GateFailed(
+                "cannot renew the certificate: the proxy does not take it in",
+                hint="trtllm-install logs proxy",
+            )
+        host.pause(0.1)
