@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from fakes.command_line import PEM
 from fakes.heard import Heard
 from fakes.image_tree import GROUP, PASSWD, image_tree
 from trtllm_install.app.install import install
+from trtllm_install.app.keys_set import given_keys, set_keys
 from trtllm_install.app.observe import look_at
 from trtllm_install.app.options import Options
+from trtllm_install.app.tls_set import renew
 from trtllm_install.app.uninstall import uninstall
 from trtllm_install.host.image import ImageHost
+from trtllm_install.model import layout
 from trtllm_install.model.errors import (
     ApplyFailed,
     ConfigError,
@@ -21,6 +25,9 @@ from trtllm_install.model.errors import (
     HostError,
     PreflightFailed,
 )
+from trtllm_install.model.installation import Tls
+from trtllm_install.model.pem import parse_pair
+from trtllm_install.proxy.keys import CLIENTS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="files get the owners of the image")
 
@@ -69,6 +76,22 @@ def test_the_user_is_the_images_own(tree: Path) -> None:
     assert "trtllm:!:::::::" in (tree / "etc/shadow").read_text()
     assert stat.S_IMODE((tree / "etc/shadow").stat().st_mode) == 0o640
     assert (tree / "var/lib/trtllm/qwen").stat().st_uid == 997
+
+
+def test_keys_and_certificate_may_come_before_the_install(tree: Path) -> None:
+    image = ImageHost(str(tree))
+    set_keys(image, given_keys(f"alice {'k' * 32}", CLIENTS), CLIENTS, Heard(), exclusive=None)
+    tls = Tls(certificate=layout.TLS_CERTIFICATE, key=layout.TLS_KEY)
+    assert renew(image, parse_pair(PEM), tls, (), Heard()).changes
+    for path, mode in ((layout.PROXY_KEYS, 0o640), (layout.TLS_KEY, 0o440)):
+        entry = (tree / path[1:]).stat()
+        assert (stat.S_IMODE(entry.st_mode), entry.st_uid, entry.st_gid) == (mode, 0, 997)
+    words = f"listen: 0.0.0.0\nproxy:\n  tls: {{certificate: {tls.certificate}, key: {tls.key}}}\n"
+    (tree / layout.SITE_FILE[1:]).write_text(words)
+    install(ImageHost(str(tree)), MULTI, Heard())
+    assert (
+        f"ssl_certificate {tls.certificate};" in (tree / "etc/trtllm/proxy/nginx.conf").read_text()
+    )
 
 
 def test_a_user_that_the_image_has_keeps_its_number(tree: Path) -> None:
