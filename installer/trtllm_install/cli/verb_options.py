@@ -175,7 +175,7 @@ def _keys_set(verb: Verb) -> None:
         "--exclusive",
         metavar="PREFIX",
         nargs="?",
-        const="",
+        const=True,  # no word, so that an empty one is refused as anywhere
         help="remove the keys that are not given, or those of them with this prefix",
     )
     verb.add_argument("--plan", action="store_true", help="show what it would do and exit")

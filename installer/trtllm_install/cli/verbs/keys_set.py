@@ -18,13 +18,14 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     machine = host_of(arguments, HOST)
     file = PEERS if arguments.peers else CLIENTS
     given = given_keys(heard("the keys", "sudo trtllm-install keys set <FILE"), file)
+    exclusive = "" if arguments.exclusive is True else arguments.exclusive
     if arguments.plan:
         with reading(arguments, envelope) as tell:
-            setting = plan_setting(machine, given, file, tell, exclusive=arguments.exclusive)
+            setting = plan_setting(machine, given, file, tell, exclusive=exclusive)
     else:
         with waiting(arguments, envelope) as tell:
             host = patient(machine, arguments.lock_timeout, tell.note)
-            setting = set_keys(host, given, file, tell, exclusive=arguments.exclusive)
+            setting = set_keys(host, given, file, tell, exclusive=exclusive)
     envelope.add(
         {
             "changed": not (setting.is_empty or arguments.plan),
