@@ -102,6 +102,7 @@ class FakeSystemd:
     served_generation: str = ""
     enabled: bool = False
     shown: dict[str, dict[str, str]] = field(default_factory=dict)  # of a unit, as it was set
+    slow_s: float = 0.0  # from the start of a launcher to the first word of it
     _next_pid: int = 100
 
     def __post_init__(self) -> None:
@@ -139,7 +140,10 @@ class FakeSystemd:
             "started_at": self.host._time() / 1_000_000_000,  # by the clock that files have
             "spec": sha256(self.host.read(layout.launch_spec(name)) or b"").hexdigest(),
         }
-        self._write(name, pid, "loading")
+        if self.slow_s:
+            self.host.later(self.slow_s, lambda: self._write(name, pid, "loading"))
+        else:
+            self._write(name, pid, "loading")
         self.host.add_file(f"{layout.instance_state(name)}/history.json", "{}", owner=layout.USER)
         if name == "proxy":
             self._note_generation()

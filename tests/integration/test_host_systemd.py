@@ -231,6 +231,22 @@ def test_a_killed_backend_is_named_and_comes_back(host: roots.BootedRoot) -> Non
     assert engine_pid(host, "nemotron") == nemotron
 
 
+@pytest.mark.parametrize("again", [("restart", "qwen"), ("--profile", "multi", "--simulate")])
+def test_what_failed_and_was_mended_is_begun_again(
+    host: roots.BootedRoot, again: tuple[str, ...]
+) -> None:
+    """The state file still says that it failed for good, until its new launcher speaks."""
+    path = "/etc/trtllm/engine/qwen_multi.yaml"
+    host.check("cp", "--archive", path, "/root/kept.yaml")
+    host.check("sed", "-i", "s/max_batch_size/max_batch_sice/", path)
+    failed = host.run("trtllm-install", "restart", "qwen", timeout=60)
+    assert (failed.returncode, "max_batch_sice" in failed.stderr) == (6, True), failed.stderr
+    host.check("cp", "--archive", "/root/kept.yaml", path)
+    ended = host.run("trtllm-install", *again, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert_answers(host, QWEN)
+
+
 def test_a_reboot_brings_everything_back_and_does_not_wait_for_it(host: roots.BootedRoot) -> None:
     host.reboot()
     host.check("trtllm-install", "wait", timeout=120)

@@ -146,6 +146,18 @@ def test_a_predecessor_that_failed_for_good_holds_nobody_back(room: Room) -> Non
     nemotron.await_line("going on without qwen, which failed for good: no such option --x")
 
 
+def test_a_failure_of_before_is_doubted_while_everything_begins_anew(room: Room) -> None:
+    """As after `systemctl restart trtllm.target`, which leaves the state file of what failed."""
+    room.write_state("qwen", state="failed", exit={"code": 78, "reason": "no such key", "at": 1})
+    room.write_spec("qwen", "--load-s", "0.5")
+    room.write_spec("nemotron", after=("qwen",))
+    nemotron = room.start("nemotron")
+    nemotron.await_status("waiting for qwen (no such key)")
+    ready_at = room.start("qwen").await_state("healthy")["ready_at"]
+    nemotron.await_state("healthy")
+    assert read_phases(room, "nemotron")["start"] >= ready_at
+
+
 def test_a_predecessor_that_failed_for_good_holds_where_the_profile_says_so(room: Room) -> None:
     room.write_state("qwen", state="failed", exit={"code": 78, "reason": "no such option", "at": 1})
     room.write_spec("nemotron", after=("qwen",), after_failed="hold", after_limit_s=1)

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from trtllm_install.app.gate import await_serving
 from trtllm_install.app.prove import PROXY
 from trtllm_install.app.reporter import Live, Reporter
-from trtllm_install.app.services import make_run_folder, read_live, supervisor_called
+from trtllm_install.app.services import (
+    forget_ended,
+    make_run_folder,
+    read_live,
+    supervisor_called,
+)
 from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.config.nearest import nearest
 from trtllm_install.engines.store import read_engines
@@ -89,6 +94,8 @@ def operate(
             for name in chosen:
                 reporter.service(ServiceChange(action=action, name=name, reason="asked for"))
             return Ordered(services=chosen, replaced=replaced)
+        if action is not ServiceAction.STOP:
+            forget_ended(host, chosen)
         if action is ServiceAction.START:
             make_run_folder(host)
             if not names:

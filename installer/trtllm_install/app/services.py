@@ -25,6 +25,18 @@ def make_run_folder(host: Host) -> None:
         host.make_directory(layout.RUN, mode=0o755, owner=layout.USER)
 
 
+def forget_ended(host: Host, services: Sequence[str]) -> None:
+    """Remove the last words of launchers that are gone, before their services are begun again.
+
+    What waits, here and in launchers of services that come later, would take a failure of
+    before for one of the new launcher, which needs a moment to begin. Raises HostError.
+    """
+    for live in read_live(host, services):
+        path = layout.live_state(live.name)
+        if live.pid is None and host.look(path):
+            host.remove(path)
+
+
 def told_in_words(names: Sequence[str]) -> str:
     """Return "qwen", "qwen and proxy", "qwen, nemotron and proxy"."""
     *most, last = names

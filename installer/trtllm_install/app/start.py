@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from trtllm_install.app.gate import await_serving
 from trtllm_install.app.prove import PROXY
 from trtllm_install.app.reporter import Live, Reporter
-from trtllm_install.app.services import read_live
+from trtllm_install.app.services import forget_ended, read_live
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import GateFailed, HostError
@@ -34,6 +34,7 @@ def start_services(
     order about a service; HostError when it cannot take up what was written.
     """
     announce("activate", "")
+    forget_ended(host, [change.name for change in starting])
     supervisor.activate()
     first, last = _in_turns(starting)
     reporter.phase(

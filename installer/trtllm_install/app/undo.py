@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from trtllm_install.app.cut_off import AGAIN
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import (
+    forget_ended,
     make_run_folder,
     read_live,
     supervisor_called,
@@ -159,6 +160,7 @@ def _bring_back(
     resumes = begin.enabled and _is_out_of_force(supervisor, opened)
     if (orders or resumes) and not host.image():
         left.try_to(layout.RUN, lambda: make_run_folder(host))
+        left.try_to(layout.RUN, lambda: forget_ended(host, tuple(begin.running)))
     if resumes:
         left.try_to(supervisor.name, supervisor.resume)
         # A daemon that begins starts everything, also what the operator had stopped.

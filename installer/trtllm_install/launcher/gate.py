@@ -14,6 +14,9 @@ from trtllm_install.model import states
 from trtllm_install.model.launchspec import CONTINUE
 
 _LOOK_AGAIN_S = 1.0
+# What failed before this launcher began may be begun anew together with it, and its launcher
+# needs a moment to say so: two interpreters that start at once, on a busy host.
+_DOUBT_S = 2.0
 _ON_ITS_WAY = (states.ADMISSION, states.LOADING, states.WARMING)
 
 
@@ -60,6 +63,10 @@ class Predecessor:
         progress = self._content.get("progress")
         done = isinstance(progress, dict) and progress.get("weights_done") is True
         return self._alive and (done or self._content.get("state") in states.SERVING)
+
+    def is_older_than(self, moment: float) -> bool:
+        """Tell whether its last word was written before ``moment``, in Unix seconds."""
+        return self._seen is not None and self._seen[0] < moment * 1e9
 
     def look(self) -> tuple[str, str]:
         """Return ("serving" | "failed" | "hold", words); cheap when nothing has changed."""
@@ -128,6 +135,7 @@ class _Patience:
         self._station = station
         self._watch = watch
         self._preread = station.preread = Preread(station)
+        self._begun, self._begun_at = monotonic(), time()
         self._idle_s = 0.0  # time in which none of those that are waited for was on its way
 
     def run(self) -> None:
@@ -152,7 +160,8 @@ class _Patience:
         station, held, words = self._station, [], []
         for predecessor in waiting:
             judgement, why = predecessor.look()
-            if judgement == "failed" and station.spec.after_failed == CONTINUE:
+            passed_over = judgement == "failed" and station.spec.after_failed == CONTINUE
+            if passed_over and not self._is_doubted(predecessor):
                 station.log(f"going on without {predecessor.name}, which failed for good: {why}")
             elif judgement != "serving":
                 held.append(predecessor)
@@ -162,6 +171,11 @@ class _Patience:
             ahead = f"; {self._preread.words}" if self._preread.words else ""
             station.say(f"waiting for {', '.join(words)}{ahead}")
         return held
+
+    def _is_doubted(self, predecessor: Predecessor) -> bool:
+        """Tell whether a failure is of before, and a new launcher may not have spoken yet."""
+        young = monotonic() - self._begun < _DOUBT_S
+        return young and predecessor.is_older_than(self._begun_at)
 
 
 def _expect(waiting: list[Predecessor], usual_load_s: float | None) -> float | None:

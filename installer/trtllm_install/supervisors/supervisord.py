@@ -153,6 +153,11 @@ class Supervisord:
 
     def _ctl(self, *words: str, timeout: float = 60.0) -> str:
         ended = self._host.run([*_CTL, *words], timeout=timeout)
+        if ended.code != 0 and not self._daemon_answers():
+            raise HostError(
+                f"cannot tell supervisord to {' '.join(words)}: it does not run",
+                hint="sudo trtllm-install start, which starts it with everything",
+            )
         if ended.code != 0:
             raise refused(ended, hint=f"{' '.join(_CTL)} status")
         return ended.stdout

@@ -83,6 +83,45 @@ def test_what_is_not_rolled_back_stays_and_the_next_run_starts_the_rest(
     assert systemd.pids["qwen"] == qwen
 
 
+@pytest.mark.parametrize("again", ["install", "start", "restart"])
+def test_a_failure_of_before_is_no_word_of_the_launcher_that_begins(again: str) -> None:
+    """What is mended is begun again, and its launcher needs a moment to say so."""
+    systemd = installed()
+    systemd.fates["qwen"] = Fate(state="failed", code=78, reason="unknown key", after_s=0)
+    restart = operate(systemd.host, ServiceAction.RESTART, ("qwen",), Heard())
+    with pytest.raises(GateFailed, match="unknown key"):
+        wait(systemd.host, Heard(), timeout_s=9, replaced=restart.replaced)
+    systemd.fates.clear()
+    systemd.slow_s = 0.5
+    if again == "install":
+        install(systemd.host, MULTI, Heard())
+    else:
+        operate(systemd.host, ServiceAction(again), ("qwen",), Heard())
+    wait(systemd.host, Heard(), timeout_s=9)
+
+
+class FailingWith(dict[str, Fate]):
+    """Qwen fails for as long as a file is there."""
+
+    def __init__(self, host: FakeHost, path: str) -> None:
+        super().__init__()
+        self._host, self._path = host, path
+
+    def get(self, name: str, default: Fate) -> Fate:  # type: ignore[override]
+        """Say how the next launcher fares."""
+        wrong = name == "qwen" and self._path in self._host.nodes
+        return Fate(state="failed", code=78, reason="unknown key") if wrong else default
+
+
+def test_what_failed_and_was_undone_serves_again_with_its_old_files() -> None:
+    systemd = installed()
+    systemd.host.add_file(layout.SITE_FILE, "instances: {qwen: {max_seq_len: 4096}}\n")
+    systemd.fates = FailingWith(systemd.host, f"{layout.ENGINE_CONFIGS}/qwen.site.yaml")
+    systemd.slow_s = 0.5
+    with pytest.raises(GateFailed, match="the host is as it was, qwen serving again"):
+        install(systemd.host, MULTI, Heard())
+
+
 def test_a_gate_that_fails_when_nothing_was_changed_undoes_nothing() -> None:
     systemd = installed()
     systemd._write("qwen", systemd.pids["qwen"], "loading")

@@ -340,6 +340,17 @@ def test_supervisord_starts_where_limits_may_not_be_raised() -> None:
     assert (DAEMON, "-c", layout.SUPERVISORD_CONF) in machine.ran
 
 
+def test_an_order_to_a_supervisord_that_does_not_run_is_told_as_that() -> None:
+    machine = host()
+    for word in ("pid", "add"):
+        machine.answer_command([*CTL, word], "error: ConnectionRefusedError\n", code=1)
+    with pytest.raises(
+        HostError, match="cannot tell supervisord to add qwen: it does not run"
+    ) as e:
+        Supervisord(machine).carry_out(change(ServiceAction.RESTART))
+    assert e.value.hint.startswith("sudo trtllm-install start")
+
+
 def test_a_supervisord_that_does_not_start_is_told_with_the_command_that_shows_why() -> None:
     machine = without_daemon()
     machine.answer_command(LIMITS, code=2, stderr="Error: Invalid user name trtllm")

@@ -9,7 +9,8 @@ from trtllm_install.app.operate import chosen_services, installed_receipt
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.wiring import HOST
-from trtllm_install.model.errors import ConfigError, ExitCode, NeedsRoot
+from trtllm_install.model.errors import ConfigError, ExitCode, HostError, NeedsRoot
+from trtllm_install.supervisors.protocol import Supervisor
 
 _SHOWN: Final = "trtllm-install logs"
 
@@ -21,14 +22,25 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     supervisor = supervisor_called(receipt.supervisor, HOST)
     if arguments.follow:
         return _follow(supervisor.log_command(name, lines=arguments.lines), envelope)
-    text = supervisor.log(name, lines=arguments.lines)
-    if arguments.lines and not text.strip() and not HOST.is_root():
-        # The journal shows a user nothing of others', and says so to terminals only.
-        raise NeedsRoot(f"cannot read the log of {name}: not root", hint=f"sudo {_SHOWN} {name}")
+    text = _read(supervisor, name, arguments.lines)
     envelope.add({"profile": receipt.profile, "log": text.splitlines()})
     envelope.say(text.rstrip("\n"))
     envelope.say(f"follow it: {_SHOWN} {name} -f")
     return ExitCode.DONE
+
+
+def _read(supervisor: Supervisor, name: str, lines: int) -> str:
+    """Return the last lines; raises NeedsRoot where others than root may not see them."""
+    hidden = NeedsRoot(f"cannot read the log of {name}: not root", hint=f"sudo {_SHOWN} {name}")
+    try:
+        text = supervisor.log(name, lines=lines)
+    except HostError as error:
+        if HOST.is_root():
+            raise
+        raise hidden from error
+    if lines and not text.strip() and not HOST.is_root():
+        raise hidden  # the journal shows a user nothing of others'
+    return text
 
 
 def _follow(command: tuple[str, ...], envelope: Envelope) -> ExitCode:
