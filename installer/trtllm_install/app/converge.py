@@ -110,7 +110,7 @@ def plan_towards(
     neither ours nor an edit is in the way.
     """
     tree = see_tree(host, desired, receipt)
-    refuse_obstacles(desired, tree, receipt)
+    refuse_obstacles(desired, tree, receipt, replaces=on_conflict == "replace")
     changes = plan_tree(desired, tree, receipt, "keep" if on_conflict == "fail" else on_conflict)
     kept = [change.path for change in changes if not change.writes]
     if kept and on_conflict == "fail":
