@@ -133,6 +133,11 @@ def test_who_is_not_root_is_given_the_very_command(line: CommandLine, said: str)
     assert (ran.code, ran.err.splitlines()[-1]) == (8, f"hint: sudo trtllm-install {said}")
 
 
+def test_a_table_is_redrawn_on_a_terminal_only(line: CommandLine) -> None:
+    ran = line.installed().run("status", "--watch")
+    assert (ran.code, "is no terminal" in ran.err) == (2, True)
+
+
 def test_a_journal_that_shows_nothing_is_no_empty_log(line: CommandLine) -> None:
     line.installed().host.answer_command(["journalctl"], "")
     assert line.run("logs", "qwen").code == 0

@@ -237,11 +237,11 @@ def test_what_failed_and_was_mended_is_begun_again(
 ) -> None:
     """The state file still says that it failed for good, until its new launcher speaks."""
     path = "/etc/trtllm/engine/qwen_multi.yaml"
-    host.check("cp", "--archive", path, "/root/kept.yaml")
+    host.check("cp", "--archive", path, "/run/kept.yaml")
     host.check("sed", "-i", "s/max_batch_size/max_batch_sice/", path)
     failed = host.run("trtllm-install", "restart", "qwen", timeout=60)
     assert (failed.returncode, "max_batch_sice" in failed.stderr) == (6, True), failed.stderr
-    host.check("cp", "--archive", "/root/kept.yaml", path)
+    host.check("cp", "--archive", "/run/kept.yaml", path)
     ended = host.run("trtllm-install", *again, timeout=120)
     assert ended.returncode == 0, ended.stderr
     assert_answers(host, QWEN)

@@ -154,7 +154,7 @@ def _talking(arguments: argparse.Namespace, envelope: Envelope) -> Iterator[Repo
     if envelope.output == "jsonl":
         yield _events(arguments, envelope)
         return
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or not moves_cursor():
         yield PlainReporter()
         return
     from trtllm_install.cli.live import LiveReporter  # noqa: PLC0415 (rich is 60 ms)
@@ -164,6 +164,11 @@ def _talking(arguments: argparse.Namespace, envelope: Envelope) -> Iterator[Repo
         yield live
     finally:
         live.close()
+
+
+def moves_cursor() -> bool:
+    """Tell whether a terminal can be redrawn in place: that of an editor cannot."""
+    return HOST.environment("TERM") not in {"dumb", "unknown"}
 
 
 def _events(arguments: argparse.Namespace, envelope: Envelope) -> Reporter:

@@ -1,6 +1,7 @@
 """``trtllm-install status``."""
 
 import argparse
+import sys
 
 from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.operate import Status
@@ -18,7 +19,7 @@ from trtllm_install.cli.status_view import (
     traffic_values,
 )
 from trtllm_install.cli.verbs.drain import backend_values
-from trtllm_install.cli.wiring import HOST, host_of, reading
+from trtllm_install.cli.wiring import HOST, host_of, moves_cursor, reading
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.drift import Weight
 from trtllm_install.model.errors import ConfigError, ExitCode
@@ -78,6 +79,11 @@ def _watch(host: Host, envelope: Envelope) -> ExitCode:
     if envelope.output != "text":
         raise ConfigError(
             "cannot watch in JSON: it has no end", hint="leave out --output, or --watch"
+        )
+    if not sys.stdout.isatty() or not moves_cursor():
+        raise ConfigError(
+            "cannot redraw the table: standard output is no terminal that can be redrawn",
+            hint="trtllm-install status, which shows it once",
         )
     from trtllm_install.cli.status_screen import watch_status  # noqa: PLC0415 (rich is 60 ms)
 
