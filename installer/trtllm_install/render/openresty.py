@@ -43,6 +43,7 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
         "backends": [b for i, b in enumerate(_backends(spec), 1) if i in alone],
         "addresses": list(dict.fromkeys(b["address"] for b in _backends(spec))),
         "has_replicas": len(alone) < len(models),
+        "has_peers": any(u.peer for u in spec.upstreams),
         "limited": any(u.limit for u in spec.upstreams),
         "listen": _listen(spec),
         "loopback": f"[::1]:{spec.port}" if ":" in spec.host else f"127.0.0.1:{spec.port}",

@@ -67,18 +67,21 @@ local function route(wanted)
     if model.backends[2] then
         notes.model = model
         var.trtllm_pool = "replicas"
+        var.trtllm_upstream = name
     else
         var.trtllm_pool = backend.upstream
+        if IS_LOGGED then
+            var.trtllm_upstream = name
+        end
     end
     if backend.peer then
         var.trtllm_peer_key = peer_keys.authorization(backend)
     end
     notes.backend = name
-    var.trtllm_upstream = name
     sightings.note_request(name)
 end
 
--- access phase of the POST paths: sets $trtllm_upstream or answers itself.
+-- access phase of the POST paths: sets $trtllm_pool or answers itself.
 local function route_by_model()
     if not keys.demand() then
         return
@@ -109,18 +112,18 @@ local function route_by_response()
 end
 
 -- log phase of every request, also of aborted ones. A request that ends in an error
--- page has lost its ngx.ctx by now; the variable stays.
+-- page has lost its ngx.ctx by now; the variables stay.
 local function count_out()
-    local name = ngx.ctx.backend or ngx.var.trtllm_upstream
-    if name and name ~= "" then
-        local backend = router.by_name[name]
-        shared.leave(name)
+    local ctx = ngx.ctx
+    local backend = router.by_name[ctx.backend] or router.sent_to()
+    if backend then
+        shared.leave(backend.name)
         limits.freed(backend)
-        metrics.record(backend.of.id, silence.is_on and silence.forget())
+        metrics.record(backend.of.id, ctx, silence.is_on and silence.forget())
     elseif ngx.req.get_method() == "POST" then
         limits.forget()
         local model = router.find(ngx.var.trtllm_model or "")
-        metrics.record(model and model.id or "")
+        metrics.record(model and model.id or "", ctx)
     end
 end
 

@@ -91,15 +91,17 @@ local function note_chunk(ctx, chunk)
     ctx.tail, ctx.before = chunk, ctx.tail
 end
 
--- No pattern and no loop: LuaJIT compiles neither here.
+-- No pattern and no loop: LuaJIT compiles neither here. Within a string the quote would
+-- be escaped, so only keys are found; a name is looked for without the quote in front of
+-- it, as every quote of the answer would be a place to look at.
 local function told(chunk)
     if not chunk then
         return nil
     end
     local from = math.max(1, #chunk - USAGE_WITHIN)
-    local _, at = chunk:find('"completion_tokens":', from, true)
+    local _, at = chunk:find('completion_tokens":', from, true)
     if not at then
-        _, at = chunk:find('"output_tokens":', from, true)
+        _, at = chunk:find('output_tokens":', from, true)
     end
     local digit = at and (chunk:byte(at + 1) == SPACE and chunk:byte(at + 2) or chunk:byte(at + 1))
     if digit and digit >= ZERO and digit <= NINE then
@@ -113,8 +115,8 @@ end
 
 -- log phase of a request to a model. `model` is its id, empty for one that has none;
 -- `was_cut` tells that the backend and not the client has left.
-local function record(model, was_cut)
-    local var, status, ctx = ngx.var, ngx.status, ngx.ctx
+local function record(model, ctx, was_cut)
+    local var, status = ngx.var, ngx.status
     local client = keys.are_asked and var.trtllm_key or ""
     local now, started = ngx.now(), ngx.req.start_time()
     local mine = of_models[model]

@@ -75,9 +75,10 @@ local function has_connected()
 end
 
 -- The backend was asked, or was to be asked, and nginx gave up on it.
-local function about_upstream(status, name)
-    local is_known = router.by_name[name] ~= nil
-    if not has_connected() and is_known then
+local function about_upstream(status)
+    local backend = router.sent_to()
+    local name = backend and backend.name or ""
+    if not has_connected() and backend then
         sightings.note_error(name, "refused")
         if status == 504 then
             -- Its line of new connections is full, or its host is gone: the watcher
@@ -93,7 +94,7 @@ local function about_upstream(status, name)
                  message = "not every backend could be asked for this response" }
     end
     local code = status == 504 and "timeout" or "backend_died"
-    if is_known then
+    if backend then
         sightings.note_error(name, code)
     end
     if code == "timeout" then
@@ -108,7 +109,7 @@ end
 -- nginx, not Lua, has ended the request with this status.
 local function about_status(status)
     if status == 502 or status == 503 or status == 504 then
-        return about_upstream(status, ngx.var.trtllm_upstream or "")
+        return about_upstream(status)
     end
     local entry = NGINX[status] or NGINX[status >= 500 and 500 or 400]
     return { status = status, message = entry[1], code = entry[2] }

@@ -1,4 +1,4 @@
--- Which model an id means, and who serves it. Pure: routes.lua in, a model out.
+-- Which model an id means, and who serves it: routes.lua in, a model out.
 --
 -- A model has `id` (the one it is called by), `ids`, `contains` and `backends`, one or
 -- more servers that all serve it; with limits also `queue` and `wait_s`. A backend has a
@@ -8,9 +8,10 @@ local reply = require "trtllm.reply"
 local routes = require "routes"
 
 local backends = routes.backends
-local exact, by_name, ids = {}, {}, {}
+local exact, by_name, by_upstream, ids = {}, {}, {}, {}
 for _, backend in ipairs(backends) do
     by_name[backend.name] = backend
+    by_upstream[backend.upstream] = backend
 end
 for _, model in ipairs(routes.models) do
     model.id = model.ids[1]
@@ -79,6 +80,13 @@ local function find_listed(id)
     return nil
 end
 
+-- Returns the backend that the current request was sent to, nil for none. Where a model
+-- has several, $trtllm_upstream is the name; else $trtllm_pool says it.
+local function sent_to()
+    local var = ngx.var
+    return by_upstream[var.trtllm_pool] or by_name[var.trtllm_upstream]
+end
+
 -- Returns the backends an operator means: one by its name, or all of a peer.
 local function named(name)
     local found = {}
@@ -92,6 +100,7 @@ end
 
 return {
     find = find, find_listed = find_listed, unknown_model = unknown_model, named = named,
+    sent_to = sent_to,
     backends = backends, models = routes.models, by_name = by_name,
     generation = routes.generation,
 }
