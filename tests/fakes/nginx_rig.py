@@ -135,6 +135,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer_any(self) -> None:
         backend: Backend = self.server.backend  # type: ignore[attr-defined]
         length = int(self.headers.get("Content-Length") or 0)
+        if length:
+            backend.begins()
         body = self.rfile.read(length)
         if self.path == "/health":
             backend.health(self)
@@ -185,6 +187,7 @@ class Backend:
         self.name = name
         self.port = port
         self.seen: list[Seen] = []
+        self.begins: Callable[[], None] = lambda: None  # a request with a body has come
         self.answer: Callable[[Handler], None] = self.say_name
         self.health: Callable[[Handler], None] = lambda request: request.send(200, b"")
         # An engine has no such path; a peer that is a proxy has.

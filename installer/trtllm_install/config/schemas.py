@@ -146,7 +146,7 @@ class SiteProxyShape(_Strict):
     between_chunks_s: Positive | None = None
     body_limit_mib: Positive | None = None
     workers: int = Field(
-        default=1, ge=1, le=64, strict=True, description="processes that share its work"
+        default=2, ge=1, le=64, strict=True, description="processes that share its work"
     )
     access_log: bool = Field(default=False, description="write a line for each request")
     engine_metrics: bool = Field(

@@ -89,7 +89,7 @@ class Proxy:
     first_byte_s: int = 1800  # longest silence of an engine that is still working
     between_chunks_s: int | None = None  # the same within an answer; None = first_byte_s
     body_limit_mib: int = 64
-    workers: int = 1  # processes; a core each when there is enough to do
+    workers: int = 2  # processes; a core each when there is enough to do
     page: bool = True  # the web page at /
     tls: Tls | None = None  # beyond loopback; this host itself always speaks plain HTTP
     access_log: bool = False  # a line of JSON for each request

@@ -82,6 +82,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
     return render_template(
         "openresty/routes.lua.j2",
         generation=_lua(generation),
+        binary=spec.binary,
         admin_socket=_lua(spec.admin_socket),
         keys_file=_lua(spec.keys_file),
         peer_keys_file=_lua(spec.peer_keys_file),

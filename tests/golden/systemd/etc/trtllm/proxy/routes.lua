@@ -1,6 +1,7 @@
 -- Rendered by trtllm-install: which backend serves which model. Data only.
 return {
     generation = "0",
+    binary = "nginx",
     admin_socket = "/run/trtllm/proxy-admin.sock",
     keys_file = "/etc/trtllm/proxy-keys",
     peer_keys_file = "/etc/trtllm/peer-keys",
