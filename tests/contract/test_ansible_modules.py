@@ -291,6 +291,17 @@ def test_a_certificate_that_has_ended_fails_in_words(controlled: Controlled) -> 
     assert "it has ended; expected a certificate that is valid for longer" in result["msg"]
 
 
+def test_a_weak_key_is_refused_with_its_name(controlled: Controlled) -> None:
+    controlled.line.installed()
+    controlled.line.stdin = f"alice {SECRET}\nbob hunter2\n"
+    controlled.answers("keys", "set", verb="keys set")
+    result = controlled.run("trtllm_keys", {"keys": {"bob": "hunter2", "alice": SECRET}})
+    assert result["failed"]
+    assert "cannot take the key of bob: not a name of" in result["msg"]
+    assert result["hint"] == "make one with openssl rand -hex 32"
+    assert "hunter2" not in json.dumps(result)
+
+
 def test_a_key_with_a_line_break_is_refused_before_the_tool_sees_it(
     controlled: Controlled,
 ) -> None:

@@ -95,6 +95,8 @@ hint:
   returned: on failure
 """
 
+import re
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trtllm.host.plugins.module_utils.tool import TOOL_SPEC, Tool, root_words
 
@@ -123,6 +125,7 @@ def main() -> None:
     if module.check_mode:
         words.append("--plan")
     document = tool.ask("keys set", *words, given=lines_of(module))
+    name_the_line(document, sorted(params["keys"]))
     tool.answer(document, client_names=document.get("client_names", []))
 
 
@@ -138,6 +141,14 @@ def lines_of(module: AnsibleModule) -> str:
             )
         lines.append(line + "\n")
     return "".join(lines)
+
+
+def name_the_line(document: dict, names: list) -> None:
+    """Say whose key an error is about; the tool shows no part of a line, which may be a key."""
+    error = document["error"]
+    line = re.search(r"\bline (\d+)", error["message"]) if error else None
+    if line and int(line[1]) <= len(names):
+        error["message"] = error["message"].replace(line[0], names[int(line[1]) - 1], 1)
 
 
 if __name__ == "__main__":

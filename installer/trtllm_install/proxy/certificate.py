@@ -1,12 +1,12 @@
 """The certificate that the proxy shows, and when it does."""
 
-import json
 from typing import Final
 
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
-from trtllm_install.model.errors import GateFailed, HostError
+from trtllm_install.model.errors import GateFailed
 from trtllm_install.model.pem import Pair
+from trtllm_install.proxy.keys import read_marks
 
 _WITHIN_S: Final = 20.0  # the proxy looks at its files every two seconds
 
@@ -19,12 +19,9 @@ def names_certificate(host: Host, certificate: str, key: str) -> bool:
 
 
 def serves_pair(host: Host, pair: Pair) -> bool:
-    """Tell whether every new connection gets this certificate."""
-    try:
-        answer = host.http("GET", "/-/generation", timeout=2, unix_socket=layout.PROXY_ADMIN_SOCKET)
-        return bool(json.loads(answer.body)["certificate"] == pair.mark)
-    except (HostError, ValueError, KeyError, TypeError):
-        return False
+    """Tell whether every new connection gets this certificate, as far as the proxy says it."""
+    said = read_marks(host)
+    return said is not None and said.get("certificate", pair.mark) == pair.mark
 
 
 def await_pair(host: Host, pair: Pair) -> None:

@@ -11,6 +11,7 @@ from trtllm_install.app.install import install
 from trtllm_install.app.keys import add_key
 from trtllm_install.app.keys_set import Setting, given_keys, plan_setting, set_keys
 from trtllm_install.app.options import Options
+from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError, GateFailed, NeedsRoot
 from trtllm_install.proxy.keys import CLIENTS, PEERS, KeyFile
@@ -114,6 +115,20 @@ def test_a_run_that_ended_before_the_reload_is_made_up_for(
         )
         assert (planned.changes, len(planned.services)) == ((), 1)
     assert set_(systemd, alice=ALICE).is_empty
+
+
+def test_a_proxy_from_before_that_says_nothing_of_peers_is_reloaded_and_believed(
+    systemd: FakeSystemd,
+) -> None:
+    systemd.host.answer_http(
+        "GET",
+        "/-/generation",
+        Answer(status=200, body=b'{"generation":"x","keys":""}'),
+        unix_socket=layout.PROXY_ADMIN_SOCKET,
+    )
+    assert told(set_(systemd, file=PEERS, gpu1=ALICE)) == [("create", "gpu1")]
+    assert systemd.host.ran.count(RELOAD) == 1
+    assert set_(systemd, file=PEERS, gpu1=ALICE).is_empty
 
 
 def test_keys_of_peers_are_kept_whole_and_shown_nowhere(systemd: FakeSystemd) -> None:
