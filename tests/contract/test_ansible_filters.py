@@ -79,6 +79,9 @@ def test_only_a_peer_that_every_front_serves_is_in_rotation(home: Path) -> None:
     assert rotation([], peers, ["g2"]) == {"a": ["g2"], "c": ["g2"]}
 
 
+KEYED = {"g1": ["alice", "bob"], "g2": ["bob", "alice"], "g3": None, "g4": []}
+
+
 def test_skew_names_what_differs_and_who(home: Path) -> None:
     def info(host: str, engine: str) -> dict[str, object]:
         return {
@@ -93,6 +96,14 @@ def test_skew_names_what_differs_and_who(home: Path) -> None:
     assert skew([info("g1", "1"), info("g2", "1")]) == {}
     assert skew([info("g1", "1"), info("g2", "2"), info("g3", "1")]) == {
         "engine": {"1": ["g1", "g3"], "2": ["g2"]}
+    }
+    keyed = [{**info(host, "1"), "clients": names} for host, names in KEYED.items()]
+    assert skew(keyed) == {
+        "clients": {
+            "alice, bob": ["g1", "g2"],
+            "nobody is asked for a key": ["g3"],
+            "nobody is let in": ["g4"],
+        }
     }
 
 

@@ -192,6 +192,16 @@ def test_info_says_what_is_installed(controlled: Controlled) -> None:
     assert [g["number"] for g in result["generations"]] == [1]
 
 
+def test_info_names_the_clients_and_says_where_nobody_is_asked(controlled: Controlled) -> None:
+    controlled.line.installed()
+    for verb in (("status",), ("keys", "list")):
+        controlled.answers(*verb, verb=" ".join(verb))
+    assert controlled.run("trtllm_info", {"gather": ["clients"]})["clients"] == ["alice"]
+    controlled.line.host.remove(layout.PROXY_KEYS)
+    controlled.answers("keys", "list", verb="keys list")
+    assert controlled.run("trtllm_info", {"gather": ["clients"]})["clients"] is None
+
+
 def test_info_of_a_host_with_the_tool_and_nothing_else(controlled: Controlled) -> None:
     controlled.answers("status")
     controlled.answers("engine", "list", verb="engine list")

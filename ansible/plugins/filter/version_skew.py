@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 name: version_skew
-short_description: Show where hosts differ in tool, engine, profile or state
+short_description: Show where hosts differ in tool, engine, profile, keys or state
 version_added: 0.1.0
 description:
   - Takes what M(trtllm.host.trtllm_info) said of several hosts.
@@ -39,7 +39,7 @@ _value:
 
 def version_skew(infos: list) -> dict:
     """Return in what the hosts differ: thing -> value -> hosts."""
-    things: dict = {"tool": {}, "installed_by": {}, "engine": {}, "profile": {}, "serving": {}}
+    things: dict = {}
     for info in infos:
         installation = info.get("installation") or {}
         said = {
@@ -49,13 +49,22 @@ def version_skew(infos: list) -> dict:
             "profile": info.get("profile"),
             "serving": info.get("serving", False),
         }
+        if "clients" in info:
+            said["clients"] = shown_clients(info["clients"])
         for thing, value in said.items():
-            things[thing].setdefault(str(value), []).append(info.get("host", ""))
+            things.setdefault(thing, {}).setdefault(str(value), []).append(info.get("host", ""))
     return {
         thing: {value: sorted(hosts) for value, hosts in sorted(values.items())}
         for thing, values in things.items()
         if len(values) > 1
     }
+
+
+def shown_clients(names: list | None) -> str:
+    """Return whose keys are known; that nobody is asked for one is something else than none."""
+    if names is None:
+        return "nobody is asked for a key"
+    return ", ".join(sorted(names)) or "nobody is let in"
 
 
 class FilterModule:

@@ -34,7 +34,7 @@ options:
       - What to read. V(backends) needs a proxy that runs, and V(drift) takes the longest.
     type: list
     elements: str
-    choices: [status, engines, generations, backends, drift]
+    choices: [status, engines, generations, backends, clients, drift]
     default: [status, engines, generations]
   root:
     description:
@@ -103,6 +103,11 @@ drift:
   type: list
   elements: dict
   returned: with drift
+clients:
+  description: Names of the clients' keys, null where nobody is asked for one.
+  type: list
+  elements: str
+  returned: with clients, where there is a proxy
 backends:
   description: The backends of the proxy.
   type: list
@@ -124,6 +129,7 @@ READS = {
     "engines": ("engine list", (), "engines"),
     "generations": ("rollback", ("--list",), "generations"),
     "backends": ("drain", ("--list",), "backends"),
+    "clients": ("keys list", (), "client_names"),
     "drift": ("verify", (), "drift"),
 }
 # Of those, what can be read of the tree of an image.
@@ -137,7 +143,7 @@ def main() -> None:
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["status", "engines", "generations", "backends", "drift"],
+            "choices": ["status", "engines", "generations", "backends", "clients", "drift"],
             "default": ["status", "engines", "generations"],
         },
         "root": {"type": "path"},
@@ -163,14 +169,15 @@ def main() -> None:
             installation=document.get("installation"),
             instances=document["instances"],
         )
+    serves_clients = any(instance["name"] == "proxy" for instance in document["instances"])
     for name, (verb, words, field) in READS.items():
-        if root and name not in OF_A_TREE:
+        if (root and name not in OF_A_TREE) or (name == "clients" and not serves_clients):
             continue
         if name in gather and (found["installed"] or name == "engines"):
             document = tool.ask(verb, *words, *root)
             if not document["ok"]:
                 tool.answer(document)
-            found[name] = document[field]
+            found[name] = document[field] if document.get("asks_for_keys", True) else None
     module.exit_json(changed=False, **found)
 
 

@@ -15,6 +15,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     with reading(arguments, envelope) as tell:
         keys = list_keys(HOST, tell)
     show_keys(envelope, keys or ())
+    envelope.add({"asks_for_keys": keys is not None})
     if keys is None:
         envelope.say("the proxy asks nobody for a key")
     elif not keys:
