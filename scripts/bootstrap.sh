@@ -204,7 +204,7 @@ open_bundle() {
 sys.path.insert(0, sys.argv[1])
 from trtllm_install.cli.main import main
 sys.exit(main(sys.argv[2:]))' \
-    "$code" bundle unpack --here --bundle-sha256 "$2" "$1" "$staging/bundle" >/dev/null || exit $?
+    "$code" bundle unpack --here ${2:+--bundle-sha256 "$2"} "$1" "$staging/bundle" >/dev/null || exit $?
 }
 
 # --- the tool ------------------------------------------------------------------
