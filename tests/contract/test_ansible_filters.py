@@ -124,6 +124,21 @@ def test_endpoints_are_peers_and_targets(home: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [{"host_tls_certificate": "PEM"}, {"host_site": {"proxy": {"tls": {"key": "/k"}}}}],
+    ids=["brought", "there already"],
+)
+def test_a_host_with_a_certificate_is_asked_by_tls(
+    home: Path, variables: dict[str, object]
+) -> None:
+    hosts = [{"inventory_hostname": "g1", "ansible_host": "10.0.0.1", **variables}]
+    peers = filter_called(home, "endpoints")(hosts, 8000)
+    assert peers[0]["url"] == "https://10.0.0.1:8000"
+    (target,) = filter_called(home, "file_sd")(peers)
+    assert (target["targets"], target["labels"]["__scheme__"]) == (["10.0.0.1:8000"], "https")
+
+
 def test_hosts_of_a_phase_are_servers_of_a_disaggregated_one(home: Path) -> None:
     hosts = [
         {"inventory_hostname": "g1", "ansible_host": "10.0.0.1", "rollout_phase": "context"},

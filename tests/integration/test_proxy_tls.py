@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from fakes.nginx_rig import NOBODY, QWEN, Rig, eventually, running
+from trtllm_install.app.tls_set import judge_pair
+from trtllm_install.host.local import LocalHost
 from trtllm_install.model.installation import Tls
+from trtllm_install.model.pem import parse_pair
 
 OUTSIDE = "127.0.0.2"  # this machine, and not the address that is plain
 
@@ -38,6 +41,29 @@ def make_pair(folder: Path, name: str) -> None:
         if os.geteuid() == 0:
             os.chown(path, NOBODY, NOBODY)
         path.replace(folder / f"{part}.pem")
+
+
+def test_openssl_itself_tells_a_pair_that_fits_from_one_that_does_not(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        make_pair(tmp_path, name)
+        for part in ("cert", "key"):
+            (tmp_path / f"{part}.pem").rename(tmp_path / f"{name}.{part}")
+    first, second, other = (
+        (tmp_path / name).read_text() for name in ("first.cert", "second.cert", "second.key")
+    )
+    own, nothing = (tmp_path / "first.key").read_text(), "MAo="
+    damaged = own.replace(own.splitlines()[1], nothing)
+
+    def codes(text: str) -> list[str]:
+        tls = Tls(certificate="/c", key="/k")
+        return [finding.code for finding in judge_pair(LocalHost(), parse_pair(text), tls)]
+
+    assert codes(first + own) == []
+    assert codes(first + second + own) == [], "the chain comes behind it"
+    assert codes(second + first + own) == ["tls-key-mismatched"]
+    assert codes(first + other) == ["tls-key-mismatched"]
+    assert codes(first + damaged) == ["tls-key-mismatched"]
+    assert codes(first.replace(first.splitlines()[2], nothing) + own) == ["tls-certificate-damaged"]
 
 
 @pytest.fixture(scope="module", name="folder")

@@ -50,14 +50,21 @@ def endpoints(hosts: list, port: int) -> list:
             host.get("rollout_address") or host.get("ansible_host") or host["inventory_hostname"]
         )
         shown = f"[{address}]" if ":" in address else address
+        scheme = "https" if speaks_tls(host) else "http"
         found.append(
             {
                 "name": peer_name(host["inventory_hostname"]),
-                "url": f"http://{shown}:{host.get('rollout_port', port)}",
+                "url": f"{scheme}://{shown}:{host.get('rollout_port', port)}",
                 "models": list(host.get("rollout_models", [])),
             }
         )
     return found
+
+
+def speaks_tls(host: dict) -> bool:
+    """Tell whether a host has a certificate, which a host behind a front tier has not."""
+    proxy = (host.get("host_site") or {}).get("proxy") or {}
+    return bool(host.get("host_tls_certificate") or proxy.get("tls"))
 
 
 def peer_name(name: str) -> str:

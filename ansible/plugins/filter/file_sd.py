@@ -38,13 +38,14 @@ _value:
 
 def file_sd(peers: list) -> list:
     """Return target groups; the label of several models has commas at both ends."""
-    return [
-        {
-            "targets": [peer["url"].partition("://")[2]],
-            "labels": {"host": peer["name"], "models": "," + ",".join(peer["models"]) + ","},
-        }
-        for peer in peers
-    ]
+    groups = []
+    for peer in peers:
+        scheme, _, target = peer["url"].partition("://")
+        labels = {"host": peer["name"], "models": "," + ",".join(peer["models"]) + ","}
+        if scheme != "http":  # Prometheus' own word for it
+            labels["__scheme__"] = scheme
+        groups.append({"targets": [target], "labels": labels})
+    return groups
 
 
 class FilterModule:
