@@ -10,16 +10,15 @@ from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.receipt import Receipt
-
-_SUFFIX = ".yaml"
+from trtllm_install.probes.profiles import SUFFIX, probe_own_profiles
 
 
 def read_profiles(host: Host) -> dict[str, str]:
     """Return name → source of every profile; the operator's win over the shipped ones."""
-    shipped = resources.names("configs/profiles", _SUFFIX)
-    own = [name for name in host.names_in(layout.PROFILES) if name.endswith(_SUFFIX)]
-    found = {name.removesuffix(_SUFFIX): f"configs/profiles/{name}" for name in shipped}
-    return found | {name.removesuffix(_SUFFIX): f"{layout.PROFILES}/{name}" for name in own}
+    shipped = resources.names("configs/profiles", SUFFIX)
+    own = probe_own_profiles(host)
+    found = {name.removesuffix(SUFFIX): f"configs/profiles/{name}" for name in shipped}
+    return found | {posixpath.basename(path).removesuffix(SUFFIX): path for path in own}
 
 
 def read_site(host: Host, path: str | None) -> SiteShape:

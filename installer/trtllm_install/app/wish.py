@@ -15,6 +15,7 @@ from trtllm_install.model.decoding import decode
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import Installation, Instance
 from trtllm_install.model.receipt import Receipt
+from trtllm_install.probes.profiles import probe_own_profiles
 from trtllm_install.probes.weights_folder import calling_home, weights_folder
 
 
@@ -93,14 +94,13 @@ def source_of_arguments(host: Host, options: Options, profile: str, instance: In
 def _asked(host: Host, wish: Wish, profile: str, weights_dir: str, *, simulated: bool) -> str:
     """Return a hash of all that ``parsed`` depends on; the receipt counts as it will be."""
     options = wish.options
-    own = (f"{layout.PROFILES}/{name}" for name in host.names_in(layout.PROFILES))
     made_of = (
         resources.identity(),
         *(options.profile, options.site, options.weights_dir, options.simulate),
         *(wish.engine.version, wish.engine.contract, wish.supervisor),
         *(profile, weights_dir, simulated, calling_home(host)),
         host.read(options.site or layout.SITE_FILE),
-        {path: host.read(path) for path in own},
+        {path: host.read(path) for path in probe_own_profiles(host)},
     )
     return sha256(repr(made_of).encode()).hexdigest()
 

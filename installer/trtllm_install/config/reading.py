@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from trtllm_install.config.document import Document, Path
 from trtllm_install.config.nearest import nearest
 from trtllm_install.config.refusal import refused
+from trtllm_install.config.schemas import FORMS
 from trtllm_install.model.problems import Problem
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -41,11 +42,13 @@ def _retold(document: Document, shape: type[BaseModel], error: ValidationError) 
             case "model_type" | "dict_type":
                 message = "must be a mapping of keys to values"
             case "string_pattern_mismatch":
-                message = f"has a form that is not allowed: {item['input']!r} must match " + str(
-                    item["ctx"]["pattern"]
-                )
+                pattern = str(item["ctx"]["pattern"])
+                words = f"must be {FORMS[pattern]}" if pattern in FORMS else f"must match {pattern}"
+                message = f"{words}: {item['input']!r}"
             case _:
-                text = str(item["msg"]).removeprefix("Input ").removeprefix("should ")
+                # "List should have at least 1 item after validation, not 0"
+                said = str(item["msg"]).removeprefix("Value error, ")
+                text = said.partition(" should ")[2].replace(" after validation", "") or said
                 message = f"must {text}: {item['input']!r}"
         problems.append(document.problem(path, message))
     return problems

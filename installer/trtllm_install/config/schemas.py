@@ -1,17 +1,31 @@
 """The shapes of a profile and of the site file; their JSON Schemas are shipped."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+_NAME = r"^[a-z][a-z0-9-]{0,30}$"
+_FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$"
+_TEXT = r"^[^\x00-\x1f\x7f]+$"
+_ABSOLUTE = r"^/[^\x00-\x1f\x7f]*$"
+_GPU = r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$"
+_URL = r"^http://(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d{1,5}/?$"
+# What people are told that a form is.
+FORMS: Final = {
+    _NAME: "small letters, digits and hyphens, a letter first, 31 at most",
+    _FILE: "the name of a YAML file, without a folder",
+    _TEXT: "one line of text",
+    _ABSOLUTE: "an absolute path",
+    _GPU: "a number, or what begins with GPU- or MIG- in nvidia-smi -L",
+    _URL: "http://ADDRESS:PORT, by IP address",
+}
+Name = Annotated[str, Field(pattern=_NAME)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$")]
+FileName = Annotated[str, Field(pattern=_FILE)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
-Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
-AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]*$")]
-_GPU = r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$"
+Text = Annotated[str, Field(min_length=1, pattern=_TEXT)]
+AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE)]
 # YAML reads 0 as a number, and that is how people write it: editors must not mind.
 Gpu = Annotated[
     str,
@@ -20,7 +34,7 @@ Gpu = Annotated[
         {"anyOf": [{"type": "string", "pattern": _GPU}, {"type": "integer", "minimum": 0}]}
     ),
 ]
-Url = Annotated[Text, Field(pattern=r"^http://(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d{1,5}/?$")]
+Url = Annotated[Text, Field(pattern=_URL)]
 Argument = Annotated[Text, WithJsonSchema({"type": ["string", "number"]})]
 
 
@@ -171,7 +185,7 @@ class SiteShape(_Strict):
     """What this host changes in a profile."""
 
     profile: Name | None = Field(default=None, description="used where --profile is not given")
-    weights_dir: Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]*$")] | None = None
+    weights_dir: AbsolutePath | None = None
     listen: Text | None = Field(default=None, description="address of the public port")
     port: Port | None = Field(default=None, description="the public port")
     instances: dict[Name, SiteInstanceShape] = {}

@@ -54,3 +54,13 @@ def test_a_site_file_that_is_a_folder_or_nowhere_is_told(host: FakeHost) -> None
 def test_a_wrong_weights_folder_is_told_as_that_on_a_simulated_host_too() -> None:
     error = refused(installed().host, replace(MULTI, weights_dir="models"))
     assert error.hint == '--weights-dir "$PWD/models"'
+
+
+def test_a_folder_among_the_profiles_is_none_of_them(host: FakeHost) -> None:
+    host.add_directory(layout.PROFILES)
+    host.add_directory(f"{layout.PROFILES}/old.yaml")
+    host.add_link(f"{layout.PROFILES}/.#mine.yaml", "me@host.123")  # what Emacs has open
+    assert (
+        "known: front, multi, nemotron, qwen" in refused(host, replace(MULTI, profile="x")).message
+    )
+    look_at(host, MULTI, Heard())

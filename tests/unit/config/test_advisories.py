@@ -47,9 +47,9 @@ def test_example_is_taken() -> None:
         ("about: instance", "about: proxy", "versions of nginx or openresty"),
         ("about: instance", "about: host\n    change: {a: 1}", "about an instance"),
         ("    remedy: do something\n", "", "remedy or a change"),
-        ("what: it fails", "what: it fails.", "form that is not allowed"),
+        ("what: it fails", "what: it fails.", "must match"),
         ('["https://example.org/1"]', "[]", "sources"),
-        ("id: some-fault", "id: Some", "form that is not allowed"),
+        ("id: some-fault", "id: Some", "must match"),
     ],
 )
 def test_ill_formed_entry_is_refused_with_the_reason(old: str, new: str, words: str) -> None:

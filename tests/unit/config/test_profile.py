@@ -103,7 +103,8 @@ def two(
         (two(proxy_port=8002), "already the port of b"),
         (two(first={"arguments": ["--port", "1"]}), "--port is set by the installer; use port"),
         (two(first={"arguments": ["--config=x"]}), "use engine_config"),
-        (two(first={"engine_config": "../x.yaml"}), "form that is not allowed"),
+        ("description: none\ninstances: []\n", "instances: must have at least 1 item, not 0: []"),
+        (two(first={"engine_config": "../x.yaml"}), "the name of a YAML file, without a folder"),
     ],
 )
 def test_contradictions_between_instances_are_refused(text: str, told: str) -> None:
@@ -118,7 +119,7 @@ def test_contradictions_between_instances_are_refused(text: str, told: str) -> N
         ("instances: {qwen: {prt: 1}}\n", "did you mean port?"),
         ("instances: {qwen: {free_gpu_memory_fraction: 1.5}}\n", "less than 1"),
         ("instances: {qwen: {weights: rel}}\n", "must be an absolute path"),
-        ("weights_dir: relative\n", "form that is not allowed"),
+        ("weights_dir: relative\n", "must be an absolute path: 'relative'"),
         ("port: 70000\n", "less than or equal to 65535"),
     ],
 )
