@@ -1,9 +1,10 @@
 """Measures the checks of weights: headers of 100 GB, cold; and hashing at disk speed.
 
-    sudo python benchmarks/weights.py [FOLDER]
+    sudo python benchmarks/weights.py [FOLDER [PROFILE]]
 
-FOLDER is on the disk that is measured (default: /var/tmp). The 100 GB are sparse; what is
-hashed is written and dropped from the page cache before.
+FOLDER is on the disk that is measured (default: /var/tmp), PROFILE is checked (default: qwen,
+which has no proxy). The 100 GB are sparse; what is hashed is written and dropped from the
+page cache before.
 """
 
 import compileall
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TENSORS, SHARDS, SIZE = 74_000, 20, 100 * 10**9
 HASHED = 4 * 2**30
 COLD = 6  # runs
+MAY = {"weights-unreadable"}  # for the user of the services, in a folder of root's
 
 
 def sparse_checkpoint(folder: Path) -> None:
@@ -108,7 +110,7 @@ finally:
 CHECK = """
 import sys
 from trtllm_install.cli.main import main
-words = ["--profile", "qwen", "--weights-dir", sys.argv[1], "--output", "json"]
+words = ["--weights-dir", sys.argv[1], "--profile", sys.argv[2], "--output", "json"]
 sys.argv = ["trtllm-install", "check", *words]
 sys.exit(main())
 """
@@ -127,20 +129,20 @@ print(sum(p.stat().st_size for p in files) / 2**30 / (time.monotonic() - begun))
 
 def main() -> None:
     """Print each figure."""
-    place = sys.argv[1] if len(sys.argv) > 1 else "/var/tmp"
+    place, profile = (*sys.argv[1:], *("/var/tmp", "qwen")[len(sys.argv) - 1 :])
     with tempfile.TemporaryDirectory(dir=place) as folder:
         weights = Path(folder) / "nvidia/Qwen3-30B-A3B-FP4"
         sparse_checkpoint(weights)
         compileall.compile_dir(ROOT / "installer", quiet=1)  # as installing a wheel does
         for heat in (*["cold"] * COLD, "warm"):
             how = drop_cache(weights) if heat == "cold" else "again"
-            seen = run(CHECK, folder)
-            found = {f["code"]: f["subject"] for f in json.loads(seen.output)["findings"]}
-            assert not {c for c in found if c.startswith("weights-")} - {"weights-unreadable"}
+            seen = run(CHECK, folder, profile)
+            found = [(f["code"], f["subject"]) for f in json.loads(seen.output)["findings"]]
+            assert {c for c, who in found if who == "qwen" and c.startswith("weights-")} <= MAY
             print(
                 f"check, 100 GB, {TENSORS} tensors, {heat} ({how}): {seen.seconds:.2f} s, "
                 f"{seen.cpu_s:.2f} s of its own CPU, {seen.rss_mb:.0f} MB; "
-                f"apt is asked for {found.get('packages-absent', 'nothing')}"
+                f"apt is asked for {dict(found).get('packages-absent', 'nothing')}"
             )
         for n in range(4):
             with (Path(folder) / f"{n}.bin").open("wb") as file:
