@@ -95,6 +95,19 @@ take_lock() {
 
 # --- what the distribution supplies --------------------------------------------
 
+# What it prints counts: other programs end with 0 as well.
+is_recent_python() {
+  [ "$("$1" -c 'import sys; print(sys.version_info >= (3, 10))' 2>/dev/null)" = True ]
+}
+
+# Whoever names a Python wants that one, and no other in its place.
+refuse_other_python() {
+  if [ -n "${TRTLLM_PYTHON:-}" ] && ! is_recent_python "$TRTLLM_PYTHON"; then
+    fail 3 "cannot use $TRTLLM_PYTHON (TRTLLM_PYTHON): it is no Python 3.10 or newer" \
+      "run: $TRTLLM_PYTHON --version"
+  fi
+}
+
 # The system's own Python comes first: the services run as user trtllm, who cannot
 # read a Python that lives in somebody's home.
 find_python() {
@@ -102,7 +115,7 @@ find_python() {
     /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 /usr/bin/python3.10 \
     /usr/local/bin/python3; do
     [ -n "$candidate" ] || continue
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+    if is_recent_python "$candidate"; then
       echo "$candidate"
       return 0
     fi
@@ -434,6 +447,7 @@ main() {
   trap tidy EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  [ "${1:-}" = --remove ] || refuse_other_python
   [ -z "$only_tool" ] || answer_only_tool
   take_lock "$(value_of --lock-timeout "$@")"
   if [ "${1:-}" = --remove ]; then

@@ -45,6 +45,12 @@ def assert_refused(
     assert_same(bare, manifest_of(host.tree))
 
 
+@pytest.mark.parametrize("named", ["/bin/true", "/nonexistent/python3"])
+def test_a_python_that_is_named_and_is_none_is_told(host: roots.PlainRoot, named: str) -> None:
+    ended = host.bootstrap("--only-tool", environment={"TRTLLM_PYTHON": named})
+    assert (ended.returncode, f"cannot use {named} (TRTLLM_PYTHON)" in ended.stderr) == (3, True)
+
+
 def test_an_unknown_profile_names_the_known_ones(
     host: roots.PlainRoot,
     bare: dict[str, str],

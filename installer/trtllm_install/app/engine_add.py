@@ -87,7 +87,7 @@ def add_engine(host: Host, wish: Wish, reporter: Reporter) -> Added:
             return _as_it_is(wish, here)
         if here:
             forget_engine(host, here)
-        home, found = _adopted(wish) if wish.adopt else _built(host, wish, reporter)
+        home, found = _adopted(host, wish) if wish.adopt else _built(host, wish, reporter)
         return _shown(host, wish, home, found, reporter)
 
 
@@ -114,8 +114,14 @@ def _as_it_is(wish: Wish, here: Engine) -> Added:
     return Added(engine=here, changed=False)
 
 
-def _adopted(wish: Wish) -> tuple[str, list[Finding]]:
-    return folder_of(wish.adopt), list(check_known(wish.version, known_versions()))
+def _adopted(host: Host, wish: Wish) -> tuple[str, list[Finding]]:
+    home = folder_of(wish.adopt)
+    if host.look(host.resolve(f"{home}/bin/trtllm-serve")) is None:
+        raise ConfigError(
+            f"cannot adopt {wish.adopt}: there is no {home}/bin/trtllm-serve",
+            hint=f"ls -l {home}/bin; --path is the folder of a virtual environment",
+        )
+    return home, list(check_known(wish.version, known_versions()))
 
 
 def _built(host: Host, wish: Wish, reporter: Reporter) -> tuple[str, list[Finding]]:

@@ -71,8 +71,7 @@ def _home(host: Host, options: Options, receipt: Receipt | None) -> str:
         refuse_bad_name(options.engine, simulate=options.simulate)
         return layout.engine(options.engine)
     if options.engine_path:
-        # bin/trtllm-serve of a virtual environment: its top folder is the engine.
-        return posixpath.dirname(posixpath.dirname(options.engine_path))
+        return _environment_of(options.engine_path)
     same = receipt if receipt and receipt.simulate == options.simulate else None
     if same and (kept := same.links.get(layout.ENGINE_CURRENT)):
         return kept
@@ -82,11 +81,24 @@ def _home(host: Host, options: Options, receipt: Receipt | None) -> str:
     return added if host.look(added) else ""
 
 
+def _environment_of(program: str) -> str:
+    """Return the virtual environment of a trtllm-serve: its top folder is the engine."""
+    folder, name = posixpath.split(program)
+    home, last = posixpath.split(folder)
+    if (last, name) != ("bin", "trtllm-serve"):
+        raise ConfigError(
+            f"cannot use engine {program}: it is no bin/trtllm-serve of a virtual environment",
+            hint=f"--engine-path {program.rstrip('/')}/bin/trtllm-serve",
+        )
+    return home
+
+
 def refuse_bad_name(name: str, *, simulate: bool = False) -> None:
     """Raise ConfigError unless an engine of ours can be called so."""
     if not is_engine_name(name) and not (simulate and name == SIMULATED):
         raise ConfigError(
-            f"cannot use {name!r} as an engine's version: letters, digits and .+-_ only",
+            f"cannot use {name!r} as an engine's version: letters, digits and .+-_ only, "
+            f"and neither current nor {SIMULATED}",
             hint="trtllm-install engine list",
         )
 

@@ -17,7 +17,7 @@ from trtllm_install.model.tree import Change, Plan, ServiceChange
 
 _KEPT: Final = 20
 _FOLDER: Final = ("directory", 0o750, "root")
-_OURS: Final = re.compile(r"\d{8}T\d{6}Z-[a-z-]+(?:-\d+)?\.log")
+_OURS: Final = re.compile(r"\d{8}T\d{6}Z-[a-z -]+(?:-\d+)?\.log")  # a blank: 0.1.0
 # These leave the host as it was, and their answer says all that there is to say.
 _UNREMARKABLE: Final = (
     ExitCode.USAGE,
@@ -44,6 +44,7 @@ class RunLog(EventReporter):
         super().__init__(self._write)
         self._host = host
         self._verb = verb
+        self._named = verb.replace(" ", "-")  # in the name of the file
         self._complain = complain
         self._begun = time.time()
         self._waiting: list[bytes] = []
@@ -129,10 +130,10 @@ class RunLog(EventReporter):
     def _free_path(self) -> str:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._begun))
         taken = set(self._host.names_in(layout.TOOL_LOGS))
-        name, number = f"{stamp}-{self._verb}.log", 1
+        name, number = f"{stamp}-{self._named}.log", 1
         while name in taken:  # by a run that ended within the same second
             number += 1
-            name = f"{stamp}-{self._verb}-{number}.log"
+            name = f"{stamp}-{self._named}-{number}.log"
         return f"{layout.TOOL_LOGS}/{name}"
 
     def _prune(self) -> None:

@@ -164,6 +164,15 @@ def test_a_failing_pip_is_told_and_leaves_nothing() -> None:
 
 
 # adopting ----------------------------------------------------------------------
+def test_what_is_no_virtual_environment_of_an_engine_is_not_adopted() -> None:
+    host = debian()
+    with pytest.raises(ConfigError, match="there is no /srv/none/bin/trtllm-serve"):
+        add_engine(host, wish(adopt="/srv/none"), Heard())
+    with pytest.raises(ConfigError, match="/opt/mine: it is no bin/trtllm-serve") as error:
+        choose_engine(host, Options(engine_path="/opt/mine"), None)
+    assert error.value.hint == "--engine-path /opt/mine/bin/trtllm-serve"
+
+
 def test_an_engine_of_somebody_is_adopted_and_never_removed() -> None:
     host = debian()
     offer_engine(host)

@@ -114,6 +114,15 @@ def test_a_stop_is_logged_too(line: CommandLine) -> None:
     ]
 
 
+def test_a_verb_of_two_words_is_one_word_in_the_name_and_its_logs_go_too(host: FakeHost) -> None:
+    for second in range(30):
+        host.add_file(f"{layout.TOOL_LOGS}/20200101T0000{second:02d}Z-keys add.log")
+    log = RunLog(host, "keys add", [], complain=print)
+    log.open()
+    assert log.path.endswith("Z-keys-add.log")
+    assert len(logs(host)) == 20
+
+
 def test_only_the_last_ones_are_kept(host: FakeHost) -> None:
     for second in range(30):
         host.add_file(f"{layout.TOOL_LOGS}/20200101T0000{second:02d}Z-install.log")
