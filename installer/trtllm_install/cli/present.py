@@ -258,11 +258,13 @@ def live_values(services: Sequence[Live]) -> list[dict[str, object]]:
     ]
 
 
-def try_it(endpoint: str, models: Sequence[str]) -> Iterator[str]:
-    """Yield commands that work now."""
-    yield "Try it:"
-    yield f"  curl {endpoint}/v1/models"
+def try_it(endpoint: str, models: Sequence[str], *, keyed: bool = False) -> Iterator[str]:
+    """Yield commands that work now; where clients are asked for a key, once one is put in."""
+    yield "Try it, with a key that `keys add` printed for KEY:" if keyed else "Try it:"
+    shown = "-H 'Authorization: Bearer KEY' " if keyed else ""
+    yield f"  curl {shown}{endpoint}/v1/models"
     for model in models:
-        yield f"  curl {endpoint}/v1/chat/completions -H 'Content-Type: application/json' \\"
+        asked = f"{shown}{endpoint}/v1/chat/completions"
+        yield f"  curl {asked} -H 'Content-Type: application/json' \\"
         body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
         yield f"    -d '{body}'"

@@ -106,11 +106,19 @@ def test_an_ending_is_told_only_where_there_was_one() -> None:
     assert [v["exit"] for v in values] == [None, {"code": 78, "reason": "unknown key"}]
 
 
+def commands_of(*, keyed: bool = False) -> list[list[str]]:
+    lines = list(try_it("http://127.0.0.1:8000", ["nvidia/Qwen3"], keyed=keyed))
+    text = "\n".join(lines[1:]).replace("\\\n", " ")
+    return [shlex.split(line) for line in text.split("\n")]
+
+
+def test_the_commands_that_are_shown_have_a_place_for_the_key_that_is_asked_for() -> None:
+    for words in commands_of(keyed=True):
+        assert words[1:3] == ["-H", "Authorization: Bearer KEY"]
+
+
 def test_the_commands_that_are_shown_can_be_pasted() -> None:
-    lines = list(try_it("http://127.0.0.1:8000", ["nvidia/Qwen3"]))
-    models, completion = (
-        shlex.split(text) for text in "\n".join(lines[1:]).replace("\\\n", " ").split("\n")
-    )
+    models, completion = commands_of()
     assert models == ["curl", "http://127.0.0.1:8000/v1/models"]
     assert completion[:2] == ["curl", "http://127.0.0.1:8000/v1/chat/completions"]
     assert json.loads(completion[-1])["model"] == "nvidia/Qwen3"

@@ -80,7 +80,7 @@ def told_install(tell: Chorus, envelope: Envelope, work: Callable[[], Installed]
     envelope.say(f"done: {counted(plan.count, 'change')}; {_outcome(done)}")
     if done.outcome.proofs:
         envelope.say()
-        for line in try_it(endpoint_url(wanted), list(wanted.models)):
+        for line in try_it(endpoint_url(wanted), list(wanted.models), keyed=done.judged.facts.keys):
             envelope.say(line)
     return ExitCode.DONE
 

@@ -18,6 +18,7 @@ from trtllm_install.cli.present import (
 from trtllm_install.cli.wiring import HOST, host_of, working
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import ExitCode
+from trtllm_install.probes.keys import probe_keys
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         return ExitCode.DONE
     envelope.say(f"done: {counted(plan.count, 'change')}; {_named(step)} serves again")
     envelope.say()
-    for line in try_it(step.outline.endpoint, step.outline.models):
+    for line in try_it(step.outline.endpoint, step.outline.models, keyed=probe_keys(machine)):
         envelope.say(line)
     return ExitCode.DONE
 

@@ -23,6 +23,7 @@ from trtllm_install.cli.wiring import HOST, host_of, moves_cursor, reading
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.drift import Weight
 from trtllm_install.model.errors import ConfigError, ExitCode
+from trtllm_install.probes.keys import probe_keys
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.say(_drift_words(differ, unseen))
     if overview.serving:
         envelope.say()
-        for line in try_it(status.receipt.endpoint, status.receipt.models):
+        for line in try_it(status.receipt.endpoint, status.receipt.models, keyed=probe_keys(host)):
             envelope.say(line)
     return ExitCode.DONE if overview.serving else ExitCode.GATE_FAILED
 

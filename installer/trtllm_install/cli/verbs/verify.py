@@ -2,6 +2,7 @@
 
 import argparse
 
+from trtllm_install.app.cut_off import cut_off_note
 from trtllm_install.app.verify import Verified, verify
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import counted, live_values
@@ -27,8 +28,11 @@ def drift_values(one: Drift) -> dict[str, object]:
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show what differs from the receipt; 10 when something does."""
+    host = host_of(arguments, HOST)
+    if note := cut_off_note(host):
+        envelope.note(note)
     with reading(arguments, envelope) as tell:
-        seen = verify(host_of(arguments, HOST), tell)
+        seen = verify(host, tell)
     envelope.add(
         {
             "drift": [drift_values(one) for one in seen.drift],
