@@ -57,8 +57,10 @@ def await_serving(
 
 
 def _fresh(live: Live, replaced: Mapping[str, int | None]) -> Live:
-    if live.pid is None or live.pid != replaced.get(live.name):
+    if live.launcher is None or live.launcher != replaced.get(live.name):
         return live
+    if live.pid is None:  # its last word is none about the one that comes
+        return Live(name=live.name, state="stopped", status="not begun again yet")
     return Live(name=live.name, state="draining", status="stopping, to start anew", pid=live.pid)
 
 

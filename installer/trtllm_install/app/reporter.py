@@ -17,7 +17,8 @@ class Live:
     status: str  # in words, for people
     since: float | None = None  # Unix time
     port: int | None = None
-    pid: int | None = None
+    pid: int | None = None  # of its launcher, where that runs
+    launcher: int | None = None  # pid of the launcher whose word this is, also of one that is gone
     child_pid: int | None = None
     load_s: float | None = None  # measured by the last start that became healthy
     exit_code: int | None = None

@@ -71,6 +71,7 @@ def _live(host: Host, name: str) -> Live:
         since=record.get("since"),
         port=record.get("port"),
         pid=pid if alive else None,
+        launcher=pid if isinstance(pid, int) else None,
         child_pid=record.get("child_pid") if alive else None,
         load_s=record.get("load_seconds"),
         exit_code=ended.get("code"),

@@ -100,6 +100,16 @@ def test_a_failure_of_before_is_no_word_of_the_launcher_that_begins(again: str) 
     wait(systemd.host, Heard(), timeout_s=9)
 
 
+def test_a_restart_that_nobody_begins_is_not_told_in_the_words_of_the_old_launcher() -> None:
+    systemd = installed()
+    systemd.ends["qwen"] = {"code": 0, "reason": "asked to stop"}
+    systemd._write("qwen", systemd.pids["qwen"], "stopped")
+    replaced = {"qwen": systemd.pids["qwen"]}
+    systemd.end("qwen")  # and systemd cannot execute what a drop-in says
+    with pytest.raises(GateFailed, match="systemd does not run it"):
+        wait(systemd.host, Heard(), timeout_s=9, replaced=replaced)
+
+
 class FailingWith(dict[str, Fate]):
     """Qwen fails for as long as a file is there."""
 
