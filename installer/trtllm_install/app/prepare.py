@@ -1,6 +1,6 @@
 """From the command line and the files to what is wanted on this host."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from trtllm_install import resources
@@ -156,9 +156,36 @@ def _refuse_what_the_engine_refuses(
             problems += [
                 Problem(source=source, line=0, path=instance.name, message=p) for p in refusals
             ]
-        problems += _config_problems(host, instance, configs, contract)
+        problems += (
+            _at_its_origin(options, instance, problem)
+            for problem in _config_problems(host, instance, configs, contract)
+        )
     if problems:
         raise refused(problems)
+
+
+def _at_its_origin(options: Options, instance: Instance, problem: Problem) -> Problem:
+    """A derived file is nobody's to edit: the site file has the key, or the file it comes from."""
+    if not instance.engine_overrides:
+        return problem
+    if _says(instance.engine_overrides, problem.path.split(".")):
+        source, path = options.site or layout.SITE_FILE, f"instances.{instance.name}"
+        return replace(problem, source=source, line=0, path=f"{path}: {problem.path}")
+    if instance.engine_config:
+        source = f"{layout.ENGINE_CONFIGS}/{instance.engine_config}"
+        return replace(problem, source=source, line=0)
+    return problem
+
+
+def _says(value: object, keys: Sequence[str]) -> bool:
+    """Tell whether nested mappings hold these keys."""
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return True
+        if key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 def _config_problems(

@@ -13,6 +13,8 @@ from trtllm_install.app.options import Options
 from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
 
+QWEN = f"{layout.ENGINE_CONFIGS}/qwen_multi.yaml"
+
 
 @pytest.fixture
 def host() -> FakeHost:
@@ -64,3 +66,26 @@ def test_a_folder_among_the_profiles_is_none_of_them(host: FakeHost) -> None:
         "known: front, multi, nemotron, qwen" in refused(host, replace(MULTI, profile="x")).message
     )
     look_at(host, MULTI, Heard())
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (layout.SITE_FILE, f"{layout.SITE_FILE}: instances.qwen: kv_cache_config.free_gpu"),
+        (QWEN, f"{QWEN}: kv_cache_config.free_gpu"),
+    ],
+)
+def test_a_key_that_the_engine_refuses_is_told_where_it_can_be_mended(
+    host: FakeHost, where: str, told: str
+) -> None:
+    """Not in the file that is made of both, which nobody edits."""
+    host.add_directory(layout.ENGINE_CONFIGS)
+    wrong = "kv_cache_config: {free_gpu_memory_fraction: 2}"
+    host.add_file(layout.SITE_FILE, "instances: {qwen: {max_batch_size: 2}}\n")
+    if where == QWEN:
+        host.add_file(QWEN, f"{wrong}\n")
+    else:
+        host.add_file(layout.SITE_FILE, f"instances: {{qwen: {{engine: {{{wrong}}}}}}}\n")
+    error = refused(host, MULTI)
+    assert told in error.message
+    assert error.hint == f"edit {where}, then run the same command again"
