@@ -133,6 +133,21 @@ def test_who_is_not_root_is_given_the_very_command(line: CommandLine, said: str)
     assert (ran.code, ran.err.splitlines()[-1]) == (8, f"hint: sudo trtllm-install {said}")
 
 
+@pytest.mark.parametrize("verb", ["start", "restart"])
+def test_who_interrupts_the_wait_for_an_order_is_not_told_to_give_it_again(
+    line: CommandLine, verb: str
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    line.installed().run("stop", "qwen")
+    line.host.later(1, interrupt)
+    ran = line.run(verb, "qwen")
+    assert ran.code == 130
+    assert f"interrupted: the {verb} was ordered and goes on by itself" in ran.err
+    assert "hint: trtllm-install wait" in ran.err
+
+
 def test_a_table_is_redrawn_on_a_terminal_only(line: CommandLine) -> None:
     ran = line.installed().run("status", "--watch")
     assert (ran.code, "is no terminal" in ran.err) == (2, True)

@@ -31,7 +31,9 @@ def run(
         try:
             out, err = process.communicate(stdin, timeout=timeout)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            # After Ctrl-C communicate() waits a quarter of a second, and it may have ended.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
     return Completed(argv=tuple(argv), code=process.returncode, stdout=out, stderr=err)
 

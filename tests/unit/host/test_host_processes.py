@@ -44,6 +44,18 @@ def test_the_end_of_a_command_is_an_answer_whatever_its_code() -> None:
     assert done.argv[0] == "sh"
 
 
+def test_an_interrupt_stays_one_where_the_command_has_ended_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(process: "subprocess.Popen[str]", *_: object, **__: object) -> None:
+        process.wait()  # as communicate() does for a moment
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sh("true")
+
+
 def test_no_shell_reads_the_arguments() -> None:
     done = run(["printf", "%s|", "a b", "$HOME", "*"], timeout=20, environment=PLAIN, stdin="")
     assert done.stdout == "a b|$HOME|*|"
