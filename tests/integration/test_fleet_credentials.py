@@ -14,8 +14,8 @@ GPUS, FRONT = ("gpu1", "gpu2"), "front1"
 KEY, BEFORE = "k" * 40, "b" * 40
 TOOL = """#!/bin/sh
 [ "$1" != --version ] || { echo trtllm-install 0.1.0; exit 0; }
-case "$1" in
-  keys)
+case "$1 $2" in
+  "keys set")
     given=$(cut -d " " -f 1 | tr "\\n" ",")
     echo "%(name)s $* $given" | sed "s/ --output json//" >>"%(folder)s/asked"
     ;;
@@ -33,20 +33,22 @@ ANSWER = {
     "profile": "multi",
     "findings": [],
     "changes": [],
-    "instances": [],
+    "instances": [{"name": "proxy"}],
     "installation": {},
-    "client_names": [],
+    "client_names": ["front-before"],
+    "asks_for_keys": True,
     "error": None,
     "log_file": None,
 }
 
 
 def brought(
-    folder: Path, away: str = "", **variables: object
+    folder: Path, away: str = "", *, asks: bool = True, **variables: object
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Bring what is secret to a fleet; return how that ended, and what its tools were asked."""
     collection.place(folder)
-    (folder / "answer").write_text(json.dumps(ANSWER), encoding="utf-8")
+    answer = json.dumps({**ANSWER, "asks_for_keys": asks})
+    (folder / "answer").write_text(answer, encoding="utf-8")
     hosts: dict[str, dict[str, Any]] = {}
     for number, name in enumerate((*GPUS, FRONT), start=1):
         tool = folder / f"tool-{name}"
@@ -88,6 +90,13 @@ def test_hosts_know_a_new_key_before_it_is_shown_and_an_old_one_goes_after(tmp_p
         f"{FRONT} keys set --peers --exclusive gpu1,gpu2,",
         *(f"{name} keys set --exclusive front- {known}" for name in GPUS),
     ]
+
+
+def test_hosts_that_ask_for_no_key_yet_are_shown_one_before_they_do(tmp_path: Path) -> None:
+    ended, asked = brought(tmp_path, asks=False)
+    assert ended.returncode == 0, ended.stdout[-3000:]
+    assert asked[0] == f"{FRONT} keys set --peers gpu1,gpu2,"
+    assert [line.partition(" ")[0] for line in asked[1:]] == [*GPUS, FRONT, *GPUS]
 
 
 def test_a_host_out_of_reach_is_shown_the_key_that_it_knows(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ clients:
   description: Names of the clients' keys, null where nobody is asked for one.
   type: list
   elements: str
-  returned: with clients, where there is a proxy
+  returned: with clients, when there is a tool
 backends:
   description: The backends of the proxy.
   type: list
@@ -170,6 +170,8 @@ def main() -> None:
             instances=document["instances"],
         )
     serves_clients = any(instance["name"] == "proxy" for instance in document["instances"])
+    if "clients" in gather:
+        found["clients"] = None
     for name, (verb, words, field) in READS.items():
         if (root and name not in OF_A_TREE) or (name == "clients" and not serves_clients):
             continue
