@@ -243,7 +243,7 @@ def test_hosts_that_fail_in_their_turn_stay_out_of_rotation_and_the_others_serve
     output = said(ended)
     assert "gpu1, gpu2, gpu3, gpu4 in batches of 1, 3" in output
     assert "1 of 4 hosts are done; not done: gpu2, gpu3, gpu4" in output
-    assert "another run holds the lock" in output
+    assert "cannot start: another program holds the lock" in output
     assert "no space left on device" in output
     assert "gpu4 is out of reach" in output
     assert hosts.drained() == {"gpu2", "gpu3", "gpu4"}
