@@ -6,7 +6,7 @@ from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import read_live
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import GateFailed
-from trtllm_install.model.states import FAILED, SERVING
+from trtllm_install.model.states import BACKOFF, FAILED, SERVING
 from trtllm_install.supervisors.protocol import Supervisor
 
 _LOOK_EVERY_S = 0.1
@@ -81,6 +81,9 @@ def _failed(supervisor: Supervisor, live: Live, reason: str) -> GateFailed:
     command = " ".join(supervisor.log_command(live.name))
     log = f"\nlast lines of {live.name}; the log stays: {command}\n{shown}" if shown else ""
     words = "" if reason in {live.state, live.status} else f", {live.status}"
+    # What holds itself back goes on doing so, whatever has been mended.
+    again = f"; once it is mended: sudo trtllm-install restart {live.name}"
     return GateFailed(
-        f"cannot bring up {live.name} ({live.state}{words}): {reason}{log}", hint=command
+        f"cannot bring up {live.name} ({live.state}{words}): {reason}{log}",
+        hint=command + (again if live.state == BACKOFF else ""),
     )

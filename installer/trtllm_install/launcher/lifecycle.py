@@ -39,7 +39,7 @@ def supervise(station: Station, *, environment: dict[str, str], delays: tuple[fl
     except Verdict as verdict:
         return _end(station, verdict, delays)
     except OSError as error:
-        return _end(station, _judge_os_error(error), delays)
+        return _end(station, _judge_os_error(error, station.spec), delays)
     except Exception as bug:  # noqa: BLE001 (whatever it is, no process may stay behind)
         import traceback  # noqa: PLC0415 (2 MB that only a bug needs)
 
@@ -206,8 +206,9 @@ def _judge_hang(station: Station, hang: Verdict) -> Verdict:
     return judge_hang(hang, tail, ready=station.record.ready_at is not None)
 
 
-def _judge_os_error(error: OSError) -> Verdict:
-    where = f" {error.filename}" if error.filename else ""
-    reason = f"cannot use{where}: {os.strerror(error.errno or 0).lower()}"
+def _judge_os_error(error: OSError, spec: LaunchSpec) -> Verdict:
+    # A full disk is noticed by a file that is open, which has no name by then.
+    where = error.filename or f"{spec.state_dir} or {spec.run_dir}"
+    reason = f"cannot use {where}: {os.strerror(error.errno or 0).lower()}"
     code = exits.PERMISSION if isinstance(error, PermissionError) else exits.OS_ERROR
     return Verdict(code, reason, hint="run `sudo trtllm-install`")

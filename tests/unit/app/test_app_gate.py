@@ -151,6 +151,16 @@ def test_one_crash_may_be_chance_and_three_in_a_row_are_told(
     assert 3 <= host.now - 1000 < 5
 
 
+def test_what_holds_itself_back_is_begun_again_by_a_restart() -> None:
+    systemd = installed()
+    systemd.attempts["qwen"] = 6
+    systemd.ends["qwen"] = {"code": 71, "reason": "no space left on device"}
+    systemd._write("qwen", systemd.pids["qwen"], "backoff")
+    with pytest.raises(GateFailed, match="crashed 5 times; no space left") as caught:
+        wait(systemd.host, Heard(), timeout_s=9)
+    assert caught.value.hint.endswith("once it is mended: sudo trtllm-install restart qwen")
+
+
 def test_a_service_that_recovered_is_not_held_against_the_others(
     host: FakeHost, systemd: FakeSystemd
 ) -> None:
