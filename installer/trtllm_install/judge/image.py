@@ -1,11 +1,19 @@
 """Judges an image: what has to be in it before it is booted, and what is left to the boot."""
 
+import re
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
 
 from trtllm_install.model import layout
 from trtllm_install.model.facts import Facts, Unknown
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
+
+# The tool works on an image from outside, but for its engines: those are made inside.
+_FROM_OUTSIDE: Final = re.compile(r"\bsudo trtllm-install(?! engine)(?: (?:check|verify))?")
+_INSIDE: Final = re.compile(r"\bsudo (?!systemd-nspawn )(?!trtllm-install (?!engine))")
 
 
 def check_image(facts: Facts, installation: Installation) -> Iterator[Finding]:
@@ -33,3 +41,11 @@ def check_image(facts: Facts, installation: Installation) -> Iterator[Finding]:
         what=f"nothing was said about {', '.join(parts)}: the host that boots it decides",
         remedy="trtllm-install check, on that host",
     )
+
+
+def for_image(finding: Finding, folder: str) -> Finding:
+    """Return the finding with a remedy for the image in ``folder``, never for this host."""
+    quoted = shlex.quote(folder)
+    remedy = _FROM_OUTSIDE.sub(lambda match: f"{match[0]} --root {quoted}", finding.remedy)
+    remedy = _INSIDE.sub(lambda _: f"sudo systemd-nspawn -D {quoted} ", remedy)
+    return replace(finding, remedy=remedy)

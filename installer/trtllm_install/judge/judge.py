@@ -20,7 +20,7 @@ from trtllm_install.judge.gpu_platform import (
 from trtllm_install.judge.gpu_users import check_gpu_users
 from trtllm_install.judge.gpus import check_gpus_present, check_memory, check_quantization
 from trtllm_install.judge.host import check_host
-from trtllm_install.judge.image import check_image
+from trtllm_install.judge.image import check_image, for_image
 from trtllm_install.judge.memory import check_memory_plan
 from trtllm_install.judge.network import check_exposure, check_ports
 from trtllm_install.judge.packages import check_packages
@@ -78,6 +78,8 @@ def judge(
         seen += check_remote_code(facts, installation, known.keys)
         seen += check_builder(facts, installation, known.recipe)
     seen += check_host(facts, installation, known.recipe if known else None)
+    if image := facts.image:
+        seen = [for_image(f, image.folder) for f in seen]
     return _muted(sorted(seen, key=lambda f: rank[f.code]))
 
 

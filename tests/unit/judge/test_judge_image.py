@@ -1,0 +1,42 @@
+"""Remedies for an image: run where they are meant, never on the host that builds it."""
+
+import pytest
+
+from trtllm_install.judge.image import for_image
+from trtllm_install.model.findings import found
+
+NSPAWN = "sudo systemd-nspawn -D /srv/image"
+
+
+@pytest.mark.parametrize(
+    ("remedy", "inside"),
+    [
+        ("sudo apt-get install openmpi-bin", f"{NSPAWN} apt-get install openmpi-bin"),
+        (
+            "sudo apt-get update && sudo apt-get install nginx",
+            f"{NSPAWN} apt-get update && {NSPAWN} apt-get install nginx",
+        ),
+        (
+            "sudo trtllm-install engine add 1.3.0rc2, then install again",
+            f"{NSPAWN} trtllm-install engine add 1.3.0rc2, then install again",
+        ),
+        ("sudo trtllm-install verify", "sudo trtllm-install verify --root /srv/image"),
+        (
+            "sudo trtllm-install --on-conflict restore",
+            "sudo trtllm-install --root /srv/image --on-conflict restore",
+        ),
+        ("trtllm-install check, on that host", "trtllm-install check, on that host"),
+        (f"{NSPAWN} /src/scripts/bootstrap.sh", f"{NSPAWN} /src/scripts/bootstrap.sh"),
+        ("choose another port in the profile", "choose another port in the profile"),
+    ],
+)
+def test_remedy_is_for_the_image(remedy: str, inside: str) -> None:
+    finding = found("image-judged-later", "x", what="y", remedy=remedy)
+    assert for_image(finding, "/srv/image").remedy == inside
+
+
+def test_folder_with_a_space_is_quoted() -> None:
+    finding = found("image-judged-later", "x", what="y", remedy="sudo reboot")
+    assert for_image(finding, "/srv/my image").remedy == (
+        "sudo systemd-nspawn -D '/srv/my image' reboot"
+    )
