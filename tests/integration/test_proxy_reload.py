@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from fakes.nginx_rig import Handler, Rig, connect, eventually, running
+from fakes.nginx_rig import QWEN, Backend, Handler, Rig, connect, eventually, running
 from fakes.traffic import Traffic
 
 REQUESTS: Final = int(os.environ.get("TRTLLM_RELOAD_REQUESTS", "600"))
@@ -77,3 +77,26 @@ def test_reloads_under_load_lose_nothing_and_run_nothing_twice(workers: int) -> 
         eventually("old workers have gone", lambda: len(rig.workers()) == workers, within=30)
         figures = f"{workers} workers, {reloads} reloads, {dict(traffic.outcomes)}"
         print(f"\n{figures}")  # noqa: T201 (for BENCHMARKS.md)
+
+
+def test_reloads_behind_a_front_tier_lose_nothing() -> None:
+    # An old worker closes the connections that are idle, also one that a request is about
+    # to come on; a front tier may not send that request again, as it may have been run.
+    with running("qwen", workers=2) as host:
+        folder = host.folder / "front"
+        folder.mkdir(mode=0o755)
+        front = Rig(folder, [Backend("gpu1", host.port)], peers={"gpu1": QWEN})
+        try:
+            front.start()
+            eventually("it is in rotation", lambda: front.ask("GET", "/health").status == 200)
+            traffic = Traffic(front.port, QWEN)
+            load = threading.Thread(target=traffic.run, args=(REQUESTS, CLIENTS))
+            load.start()
+            reloads = 0
+            while load.is_alive() or reloads < 2:
+                reload_proved(host, reloads)
+                reloads += 1
+            load.join()
+            assert traffic.outcomes == {"answered": REQUESTS}, f"{reloads} reloads"
+        finally:
+            front.stop()

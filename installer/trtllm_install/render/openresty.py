@@ -155,6 +155,7 @@ def _backends(spec: "ProxySpec") -> list[dict[str, str]]:
     return [
         {
             "shown": upstream.peer or upstream.name,
+            "peer": upstream.peer,
             "upstream": _upstream_name(i),
             "address": f"{_bracketed(_address(upstream))}:{upstream.port}",
         }
