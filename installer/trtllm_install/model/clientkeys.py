@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -72,18 +72,24 @@ def accept_key(name: str, key: str, where: str) -> ClientKey:
 
 def parse_keys(text: str, path: str) -> tuple[ClientKey, ...]:
     """Return the keys of a file; raises ConfigError naming the line that is none."""
-    keys = []
+    lines = parse_lines(text, path, _LINE, "NAME and 64 hex digits")
+    return tuple(ClientKey(name=name, sha256=sha256) for name, sha256 in lines)
+
+
+def parse_lines(
+    text: str, path: str, form: re.Pattern[str], words: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the two words of each line but comments; ConfigError for one of another form."""
     for number, line in enumerate(text.splitlines(), start=1):
         if not line or line.startswith("#"):
             continue
-        found = _LINE.fullmatch(line)
+        found = form.fullmatch(line)
         if found is None:
             raise ConfigError(
-                f"cannot read {path}: line {number} is not NAME and 64 hex digits",
+                f"cannot read {path}: line {number} is not {words}",
                 hint=f"remove the line from {path}",
             )
-        keys.append(ClientKey(name=found[1], sha256=found[2]))
-    return tuple(keys)
+        yield found[1], found[2]
 
 
 def render_keys(keys: Sequence[Key], heading: str = HEADING) -> str:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from trtllm_install.model.clientkeys import parse_lines
 from trtllm_install.model.errors import ConfigError
 
 HEADING: Final = "# PEER KEY; written by trtllm-install keys set --peers\n"
@@ -43,15 +44,5 @@ def accept_peer_key(name: str, key: str, where: str) -> PeerKey:
 
 def parse_peer_keys(text: str, path: str) -> tuple[PeerKey, ...]:
     """Return the keys of a file; raises ConfigError naming the line that is none."""
-    keys = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line or line.startswith("#"):
-            continue
-        found = _LINE.fullmatch(line)
-        if found is None:
-            raise ConfigError(
-                f"cannot read {path}: line {number} is not PEER and KEY",
-                hint=f"remove the line from {path}",
-            )
-        keys.append(PeerKey(name=found[1], key=found[2]))
-    return tuple(keys)
+    lines = parse_lines(text, path, _LINE, "PEER and KEY")
+    return tuple(PeerKey(name=name, key=key) for name, key in lines)
