@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fakes.command_line import CommandLine
+from fakes.controlled import Controlled
 from lab import collection
 
 
@@ -13,3 +15,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("collections")
     collection.place(folder)
     return folder
+
+
+@pytest.fixture(name="controlled")
+def control_host(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Controlled:
+    """Return a host on which modules run."""
+    return Controlled(home, tmp_path, CommandLine(monkeypatch, capsys), capsys)

@@ -1,87 +1,16 @@
 """The modules of the collection, against documents that the real command line printed."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
-from fakes.command_line import INSTALL, PEM, CommandLine, answer_openssl
-from lab import collection
+from fakes.command_line import INSTALL
+from fakes.controlled import Controlled
 from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
 
 WISHES = {"profile": "multi", "simulate": True}
-SCRIPT = """#!/bin/sh
-[ "$1" != --version ] || { cat "%(here)s/version"; exit 0; }
-echo "$@" >>"%(here)s/asked"
-verb=$1
-case $1 in engine | keys | tls) verb="$1 $2" ;; esac
-[ "$2" != set ] || cat >"%(here)s/given"
-case " $* " in *" --list "*) verb="$verb --list" ;; esac
-cat "%(here)s/$verb"
-"""
-
-
-@dataclass(slots=True)
-class Controlled:
-    """A host with a tool that answers what the real one answered on a fake host."""
-
-    home: Path
-    folder: Path
-    line: CommandLine
-    capsys: pytest.CaptureFixture[str]
-    asked: list[str] = field(default_factory=list)
-    warned: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Put the tool there, and hear what would be shown to the operator."""
-        warn = lambda _, text: self.warned.append(text)  # noqa: E731 (a method for one object)
-        self.line.monkeypatch.setattr(AnsibleModule, "warn", warn)
-        self.version("0.1.0")
-        tool = self.folder / "trtllm-install"
-        tool.write_text(SCRIPT % {"here": self.folder}, encoding="utf-8")
-        tool.chmod(0o755)
-
-    def version(self, text: str) -> None:
-        (self.folder / "version").write_text(f"trtllm-install {text}\n", encoding="utf-8")
-
-    def answers(self, *argv: str, verb: str = "") -> dict[str, Any]:
-        """Let the tool answer a verb with what the real command line says to ``argv``."""
-        ran = self.line.run(*argv, "--output", "json")
-        name = verb or argv[0]
-        (self.folder / name).write_text(ran.out, encoding="utf-8")
-        return ran.document
-
-    def run(
-        self, module: str, parameters: Mapping[str, object], *, check: bool = False
-    ) -> dict[str, Any]:
-        """Run a module as Ansible does and return its result."""
-        loaded = collection.load(self.home, f"modules.{module}")
-        arguments = {"executable": str(self.folder / "trtllm-install"), **parameters}
-        self.capsys.readouterr()
-        wrapped = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
-        self.warned.clear()
-        with patch_module_args(wrapped), pytest.raises(SystemExit):
-            loaded.main()
-        asked = self.folder / "asked"
-        self.asked = asked.read_text(encoding="utf-8").splitlines() if asked.exists() else []
-        result: dict[str, Any] = json.loads(self.capsys.readouterr().out)
-        return result
-
-
-@pytest.fixture
-def controlled(
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Controlled:
-    return Controlled(home, tmp_path, CommandLine(monkeypatch, capsys), capsys)
 
 
 def test_check_mode_says_exactly_what_the_run_does(controlled: Controlled) -> None:
@@ -233,92 +162,6 @@ def test_the_index_of_an_engine_is_not_shown(controlled: Controlled) -> None:
     secret = "https://me:hunter2-long@example.org/simple"
     result = controlled.run("trtllm_engine", {"version": "2.0", "index": secret}, check=True)
     assert "hunter2" not in json.dumps(result)
-
-
-SECRET = "hunter2-and-many-more-of-its-kind"
-
-
-def test_keys_are_predicted_and_set_by_name_and_the_secret_goes_to_standard_input_alone(
-    controlled: Controlled,
-) -> None:
-    controlled.line.installed()
-    controlled.line.stdin = f"alice {SECRET}\n"
-    wanted = {"keys": {"alice": f"{SECRET}\n"}, "exclusive": True, "prefix": "al"}
-    controlled.answers("keys", "set", "--plan", "--exclusive", "al", verb="keys set")
-    predicted = controlled.run("trtllm_keys", wanted, check=True)
-    assert (predicted["changed"], predicted["client_names"]) == (True, ["alice"])
-    assert [d["prepared"] for d in predicted["diff"]] == [
-        "replace key alice (another key)\n",
-        "reload service proxy (other keys)\n",
-    ]
-    controlled.answers("keys", "set", "--exclusive", "al", verb="keys set")
-    done = controlled.run("trtllm_keys", wanted)
-    assert (done["changes"], done["diff"]) == (predicted["changes"], predicted["diff"])
-    assert controlled.asked == [
-        "keys set --exclusive al --plan --output json",
-        "keys set --exclusive al --output json",
-    ]
-    assert (controlled.folder / "given").read_text(encoding="utf-8") == f"alice {SECRET}\n"
-    assert SECRET not in json.dumps([predicted, done])
-    controlled.answers("keys", "set", verb="keys set")
-    assert not controlled.run("trtllm_keys", {"keys": {"alice": SECRET}})["changed"]
-
-
-def test_a_certificate_is_predicted_and_put_and_its_key_goes_to_standard_input_alone(
-    controlled: Controlled,
-) -> None:
-    controlled.line.installed()
-    certificate = PEM[: PEM.index("-----BEGIN PRIVATE")]
-    key = PEM.removeprefix(certificate)
-    wanted = {"certificate": certificate, "key": key}
-    paths = "--certificate /etc/trtllm/tls/fullchain.pem --key /etc/trtllm/tls/privkey.pem"
-    controlled.answers("tls", "set", "--plan", verb="tls set")
-    predicted = controlled.run("trtllm_tls", wanted, check=True)
-    controlled.answers("tls", "set", verb="tls set")
-    done = controlled.run("trtllm_tls", wanted)
-    assert (predicted["changed"], done["changed"]) == (True, True)
-    assert (done["changes"], done["diff"]) == (predicted["changes"], predicted["diff"])
-    assert [d["prepared"] for d in done["diff"]][1:] == [
-        "create file /etc/trtllm/tls/privkey.pem (new)\n",
-        "create file /etc/trtllm/tls/fullchain.pem (new)\n",
-    ]
-    assert controlled.asked == [
-        f"tls set {paths} --plan --output json",
-        f"tls set {paths} --output json",
-    ]
-    assert (controlled.folder / "given").read_text(encoding="utf-8") == PEM
-    assert key.strip() not in json.dumps([predicted, done]).replace("\\n", "\n")
-    controlled.answers("tls", "set", verb="tls set")
-    assert not controlled.run("trtllm_tls", wanted)["changed"]
-
-
-def test_a_certificate_that_has_ended_fails_in_words(controlled: Controlled) -> None:
-    controlled.line.installed()
-    answer_openssl(controlled.line.host, ended=True)
-    controlled.answers("tls", "set", verb="tls set")
-    result = controlled.run("trtllm_tls", {"certificate": "x", "key": "y"})
-    assert (result["failed"], result["exit_code"]) == (True, 3)
-    assert "it has ended; expected a certificate that is valid for longer" in result["msg"]
-
-
-def test_a_weak_key_is_refused_with_its_name(controlled: Controlled) -> None:
-    controlled.line.installed()
-    controlled.line.stdin = f"alice {SECRET}\nbob hunter2\n"
-    controlled.answers("keys", "set", verb="keys set")
-    result = controlled.run("trtllm_keys", {"keys": {"bob": "hunter2", "alice": SECRET}})
-    assert result["failed"]
-    assert "cannot take the key of bob: not a name of" in result["msg"]
-    assert result["hint"] == "make one with openssl rand -hex 32"
-    assert "hunter2" not in json.dumps(result)
-
-
-def test_a_key_with_a_line_break_is_refused_before_the_tool_sees_it(
-    controlled: Controlled,
-) -> None:
-    result = controlled.run("trtllm_keys", {"keys": {"alice": f"{SECRET}\nmallory {SECRET}x"}})
-    assert result["msg"] == "cannot take the key of alice: there is a line break in it"
-    assert SECRET not in json.dumps(result)
-    assert controlled.asked == []
 
 
 def test_what_is_mended_before_an_install_is_planned_with_and_not_told(
