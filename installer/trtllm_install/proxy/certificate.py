@@ -6,7 +6,7 @@ from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import GateFailed
 from trtllm_install.model.pem import Pair
-from trtllm_install.proxy.keys import read_marks
+from trtllm_install.proxy.generation import HINT, comes_to_serve
 
 _WITHIN_S: Final = 20.0  # the proxy looks at its files every two seconds
 
@@ -18,19 +18,7 @@ def names_certificate(host: Host, certificate: str, key: str) -> bool:
     return all(word.encode() in raw for word in words)
 
 
-def serves_pair(host: Host, pair: Pair) -> bool:
-    """Tell whether every new connection gets this certificate, as far as the proxy says it."""
-    said = read_marks(host)
-    return said is not None and said.get("certificate", pair.mark) == pair.mark
-
-
 def await_pair(host: Host, pair: Pair) -> None:
     """Return once every new connection gets this certificate; GateFailed after 20 s."""
-    deadline = host.monotonic() + _WITHIN_S
-    while not serves_pair(host, pair):
-        if host.monotonic() > deadline:
-            raise GateFailed(
-                "cannot renew the certificate: the proxy does not take it in",
-                hint="trtllm-install logs proxy",
-            )
-        host.pause(0.1)
+    if not comes_to_serve(host, "certificate", pair.mark, within_s=_WITHIN_S):
+        raise GateFailed("cannot renew the certificate: the proxy does not take it in", hint=HINT)

@@ -1,16 +1,16 @@
 """The files of keys, and the proxy that has taken them in."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import clientkeys, layout, peerkeys
 from trtllm_install.model.clientkeys import Key, mark_of, render_keys
-from trtllm_install.model.errors import GateFailed, HostError
+from trtllm_install.model.errors import GateFailed
+from trtllm_install.proxy.generation import HINT, comes_to_serve, serves
 
-_WITHIN_S: Final = 15.0
 _MOST: Final = 1 << 20
 _MODE: Final = 0o640
 
@@ -66,25 +66,14 @@ def is_guarded(host: Host, file: KeyFile) -> bool:
 
 
 def serves_keys(host: Host, keys: Sequence[Key] | None, file: KeyFile) -> bool:
-    """Tell whether every new request meets these keys; None stands for no file.
-
-    A proxy of an earlier version that says nothing of them is taken at the word of its reload.
-    """
-    said = read_marks(host)
-    wanted = "" if keys is None else mark_of(keys)
-    return said is not None and said.get(file.said, wanted) == wanted
+    """Tell whether every new request meets these keys; None stands for no file."""
+    return serves(host, file.said, "" if keys is None else mark_of(keys))
 
 
 def await_keys(host: Host, keys: Sequence[Key], file: KeyFile = CLIENTS) -> None:
     """Return once every new request meets these keys; GateFailed after 15 s."""
-    deadline = host.monotonic() + _WITHIN_S
-    while not serves_keys(host, keys, file):
-        if host.monotonic() > deadline:
-            raise GateFailed(
-                "cannot reload the proxy: it does not take the new keys",
-                hint="trtllm-install logs proxy",
-            )
-        host.pause(0.05)
+    if not comes_to_serve(host, file.said, mark_of(keys)):
+        raise GateFailed("cannot reload the proxy: it does not take the new keys", hint=HINT)
 
 
 def local_key(host: Host) -> str | None:
@@ -98,13 +87,3 @@ def local_key(host: Host) -> str | None:
     except (ValueError, KeyError, TypeError):
         return None  # a proxy from before there were keys
     return None if key is None else str(key)
-
-
-def read_marks(host: Host) -> Mapping[str, object] | None:
-    """Return what stands for the configuration that every new request meets, None without it."""
-    try:
-        answer = host.http("GET", "/-/generation", timeout=2, unix_socket=layout.PROXY_ADMIN_SOCKET)
-        said = json.loads(answer.body)
-    except (HostError, ValueError):
-        return None
-    return said if isinstance(said, dict) else None

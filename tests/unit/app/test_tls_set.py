@@ -98,7 +98,7 @@ def test_it_returns_when_the_proxy_shows_the_pair_and_fails_where_it_does_not(
     systemd: FakeSystemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert renewed(opened(systemd).host).serves
-    monkeypatch.setattr("trtllm_install.proxy.certificate.serves_pair", lambda *_: False)
+    monkeypatch.setattr("trtllm_install.proxy.generation.serves", lambda *_: False)
     with pytest.raises(GateFailed, match="the proxy does not take it in"):
         renewed(systemd.host)
 
