@@ -278,7 +278,7 @@ class FakeTree:
         if real not in self.nodes:
             return
         with self._changing("remove", real):
-            if any(p.startswith(real + "/") for p in self.nodes):
+            if self.nodes[real].kind == "directory" and self._holds_any(real):
                 raise _refused("remove", path, "it is not empty")
             del self.nodes[real]
 
@@ -286,6 +286,9 @@ class FakeTree:
     def _time(self) -> int:
         """Return a time of change that no other change has."""
         return (1_700_000_000 + self._attempts) * 1_000_000_000
+
+    def _holds_any(self, folder: str) -> bool:
+        return any(path.startswith(folder + "/") for path in self.nodes)
 
     def _refuse_folder(self, path: str) -> None:
         if path in self.nodes and self.nodes[path].kind == "directory":

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 
 _SHARD_BYTES = 64 * 1024
 _ROWS = 128
@@ -126,6 +127,7 @@ def _tokenizer() -> dict[str, object]:
     }
 
 
+@cache  # a look and the plan after it ask for the same few files
 def _shard(model_id: str, tensor: str) -> tuple[bytes, int]:
     """Return one safetensors file: length of the header, header, data."""
     columns = _SHARD_BYTES // (_ROWS * _BF16)
