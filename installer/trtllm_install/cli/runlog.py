@@ -43,7 +43,6 @@ class RunLog(EventReporter):
     ) -> None:
         super().__init__(self._write)
         self._host = host
-        self._verb = verb
         self._named = verb.replace(" ", "-")  # in the name of the file
         self._complain = complain
         self._begun = time.time()

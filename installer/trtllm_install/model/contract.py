@@ -71,15 +71,11 @@ class Contract:
             if arguments.values[option.key] != self.autodeploy_fixed[option.key]
         )
 
-    def problems_in_engine_config(self, backend: str, config: object) -> tuple[str, ...]:
+    def config_problems(self, backend: str, config: object) -> tuple[ConfigProblem, ...]:
         """Return every reason why the engine would refuse this parsed YAML file.
 
         Keys of a backend that is not in ``config_keys`` are not judged.
         """
-        return tuple(str(problem) for problem in self.config_problems(backend, config))
-
-    def config_problems(self, backend: str, config: object) -> tuple[ConfigProblem, ...]:
-        """Return what `problems_in_engine_config` says, as data."""
         if config is None:
             return (
                 ConfigProblem(

@@ -22,6 +22,3 @@ MEANING: Final = {
     WARM_UP: "CUDA graphs are captured and the KV cache is sized",
     GATE: "it accepts connections and has not yet given a token",
 }
-
-# After the weights: their disk is idle, so the next model's can be read ahead.
-AFTER_WEIGHTS: Final = (COMPILE, WARM_UP, GATE)

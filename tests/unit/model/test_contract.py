@@ -158,7 +158,7 @@ def test_refused_arguments_carry_their_problems() -> None:
 def test_a_wrong_engine_configuration_is_named_with_its_remedy(
     backend: str, config: object, problem: str
 ) -> None:
-    assert CONTRACT.problems_in_engine_config(backend, config) == (problem,)
+    assert [str(x) for x in CONTRACT.config_problems(backend, config)] == [problem]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_wrong_engine_configuration_is_named_with_its_remedy(
     ],
 )
 def test_what_the_engine_takes_is_not_a_problem(backend: str, config: object) -> None:
-    assert CONTRACT.problems_in_engine_config(backend, config) == ()
+    assert CONTRACT.config_problems(backend, config) == ()
 
 
 def test_every_fixed_key_is_a_known_key() -> None:
