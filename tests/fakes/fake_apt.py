@@ -36,6 +36,18 @@ def planned(new: Mapping[str, str], changed: Mapping[str, str] | None = None) ->
     return "".join(["Reading package lists...\n", *lines, totals, "upgraded.\n"])
 
 
+def dpkg_words(name: str) -> str:
+    """Return what apt-get prints when the script of a package ends with 3."""
+    said = (
+        f"Setting up {name} (1) ...\nno rank for this host\n"
+        f"dpkg: error processing package {name} (--configure):\n"
+        f" installed {name} package post-installation script subprocess returned error "
+        f"exit status 3\nErrors were encountered while processing:\n {name}\n"
+        "E: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+    )
+    return said.replace("\n", "\n\n")  # on a terminal of apt's own its lines end with CR LF
+
+
 @dataclass(slots=True)
 class FakeApt:
     """What is installed is what lies in the tree; what apt is told is remembered."""
@@ -46,6 +58,8 @@ class FakeApt:
     refuses: str = ""  # apt's own words
     fails: int = 0  # so many downloads
     hollow: tuple[str, ...] = ()  # installed, and their files are gone
+    breaks: str = ""  # a package that dpkg unpacks and cannot configure
+    clings: str = ""  # one that cannot be purged
     told: list[tuple[str, ...]] = field(default_factory=list)  # all but questions
 
     def __post_init__(self) -> None:
@@ -115,13 +129,19 @@ class FakeApt:
         if word == "--download-only" and self.fails:
             self.fails -= 1
             return self._said(argv, "", code=100, errors="E: Failed to fetch it  404 Not Found\n")
+        return self._said(argv, "") if word == "--download-only" else self._dpkg(argv, word, names)
+
+    def _dpkg(self, argv: tuple[str, ...], word: str, names: list[str]) -> Completed:
+        """Install or purge; what breaks stays half configured, and what clings stays."""
+        paths = [path for name in names for path in FILES[name]]
+        refused = self.breaks if word == "install" else self.clings
         if word == "install":
-            for name in names:
-                for path in FILES[name]:
-                    self.host.nodes[path] = Node(kind="file", mode=0o755)
-        if word == "purge":
-            for path in (p for name in names for p in FILES[name]):
+            self.host.nodes.update({path: Node(kind="file", mode=0o755) for path in paths})
+        elif refused not in names:
+            for path in paths:
                 self.host.nodes.pop(path, None)
+        if refused in names:
+            return self._said(argv, dpkg_words(refused), code=100)
         return self._said(argv, "")
 
     def _purged_with(self, argv: tuple[str, ...], names: list[str]) -> Completed:

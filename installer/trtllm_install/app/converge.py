@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from trtllm_install.app.bring import Supply, bring_packages
 from trtllm_install.app.desired import desired_again, see_tree
 from trtllm_install.app.gate import await_serving
 from trtllm_install.app.observe import Judged
@@ -11,13 +12,13 @@ from trtllm_install.app.prove import Proof, prove
 from trtllm_install.app.record import made_receipt, next_number, outline_of, record_changes
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.start import await_reload, order, start_services
-from trtllm_install.app.supply import Supply, bring_packages
 from trtllm_install.app.transact import all_or_nothing
 from trtllm_install.apply.transaction import Transaction
 from trtllm_install.host.protocol import Host
-from trtllm_install.judge.packages import expected_proxy
+from trtllm_install.judge.packages import brought, expected_proxy
 from trtllm_install.model.desired import Desired
 from trtllm_install.model.errors import EditsKept
+from trtllm_install.model.facts import LeftOut
 from trtllm_install.model.receipt import Receipt
 from trtllm_install.model.tree import Change, Plan, Tree
 from trtllm_install.plan.hidden import without_hidden
@@ -67,8 +68,10 @@ class How:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the services and the models came to; empty where nothing was started."""
+    """What it came to: services and proofs only where something was started."""
 
+    step: Step  # as it was carried out
+    left_out: tuple[LeftOut, ...] = ()  # packages that failed, and that nothing waits for
     services: tuple[Live, ...] = ()
     proofs: tuple[Proof, ...] = ()
 
@@ -87,7 +90,10 @@ def plan_step(host: Host, supervisor: Supervisor, judged: Judged, options: Optio
         start=options.start,
         packages=tuple(plan_packages(facts.packages)),
         supply=Supply(
-            debs=facts.packages.debs if facts.packages else (), proxy=expected_proxy(facts)
+            wanted=brought(facts),
+            folder=options.package_folder,
+            debs=facts.packages.debs if facts.packages else (),
+            proxy=expected_proxy(facts),
         ),
     )
 
@@ -152,7 +158,8 @@ def carry_out(
     as it was. An empty plan only waits until everything serves, and undoes nothing.
     """
     if step.is_empty:
-        return Outcome(services=_await_all(host, supervisor, step, reporter, how))
+        services = _await_all(host, supervisor, step, reporter, how)
+        return Outcome(step=step, services=services)
     with all_or_nothing(
         host,
         supervisor,
@@ -165,14 +172,15 @@ def carry_out(
         reporter.phase("apply the plan")
         # While their units still have a name.
         order(supervisor, step.plan.stopping, reporter, transaction.announce)
-        bring_packages(host, step.plan, step.supply, reporter, transaction)
+        plan, out = bring_packages(host, step.plan, step.supply, reporter, transaction)
+        step = replace(step, plan=plan)
         _write(host, step, transaction, start=how.start)
         if not how.start:
-            return Outcome()
+            return Outcome(step=step, left_out=out)
         if host.image():
             transaction.announce("activate")
             order(supervisor, step.plan.starting, reporter, transaction.announce)
-            return Outcome()
+            return Outcome(step=step)
         states = start_services(
             host,
             supervisor,
@@ -184,7 +192,8 @@ def carry_out(
         )
         await_reload(host, step.plan, step.desired.generation)
         reporter.phase("prove it with a completion from each model")
-        return Outcome(services=states, proofs=tuple(prove(host, step.outline, reporter)))
+        proofs = tuple(prove(host, step.outline, reporter))
+        return Outcome(step=step, left_out=out, services=states, proofs=proofs)
 
 
 def _write(host: Host, step: Step, transaction: Transaction, *, start: bool) -> None:

@@ -1,6 +1,6 @@
 """Observe, judge, plan, apply, start, prove."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from trtllm_install.app.converge import How, Outcome, Step, carry_out, plan_step
 from trtllm_install.app.observe import Judged, look_at, refuse_errors
@@ -8,7 +8,7 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.smoke import try_cuda_first
-from trtllm_install.app.supply import fetch_first
+from trtllm_install.app.supply import fetch_first, tell_left_out
 from trtllm_install.app.undo import undo_what_was_cut_off
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
@@ -21,7 +21,7 @@ class Installed:
 
     judged: Judged
     step: Step
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome
 
 
 def install(host: Host, options: Options, reporter: Reporter) -> Installed:
@@ -50,4 +50,5 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
             timeout_s=options.timeout_s,
         )
         outcome = carry_out(host, supervisor, step, reporter, how)
-        return Installed(judged=judged, step=step, outcome=outcome)
+        judged = tell_left_out(judged, outcome.left_out, options, reporter)
+        return Installed(judged=judged, step=outcome.step, outcome=outcome)

@@ -1,6 +1,6 @@
 """Back to an earlier whole; with a run that was cut off, back to before it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from trtllm_install.app.converge import How, Outcome, Step, carry_out, plan_towards
 from trtllm_install.app.gate import await_serving
@@ -25,7 +25,7 @@ class RolledBack:
     """A generation is installed again."""
 
     step: Step
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

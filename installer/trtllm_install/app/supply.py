@@ -1,28 +1,16 @@
-"""Packages of the distribution: fetched before the transaction, installed within it."""
+"""Packages of the distribution are fetched before the transaction that installs them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from trtllm_install.app.observe import Judged, judged_findings, look_at, refuse_errors
 from trtllm_install.app.options import Options
 from trtllm_install.app.packages import ask_distribution
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.apply import apt
-from trtllm_install.apply.packages import bring, hold_services
-from trtllm_install.apply.transaction import Transaction
 from trtllm_install.host.protocol import Host
 from trtllm_install.judge.packages import necessary
 from trtllm_install.model.errors import HostError, PreflightFailed
-from trtllm_install.model.facts import LeftOut, ProxyBinary
-from trtllm_install.model.tree import Plan
-from trtllm_install.probes.proxy_binary import probe_proxy_binary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
-    """What a step takes from the distribution, and the proxy that it counts on then."""
-
-    debs: tuple[str, ...] = ()
-    proxy: ProxyBinary | None = None
+from trtllm_install.model.facts import LeftOut, PackageFacts
 
 
 def fetch_first(host: Host, judged: Judged, options: Options, reporter: Reporter) -> Judged:
@@ -90,38 +78,25 @@ def _without_the_rest(host: Host, judged: Judged, options: Options, why: str) ->
     out = *before, *(LeftOut(name=name, why=why) for name in wanted if name not in needed)
     installation = judged.wanted.installation
     packages = ask_distribution(host, judged.facts, installation, options, out)
+    return _judged_again(judged, packages, options)
+
+
+def tell_left_out(
+    judged: Judged, left_out: tuple[LeftOut, ...], options: Options, reporter: Reporter
+) -> Judged:
+    """Return what is found once these failed while they were installed, and say so."""
+    packages = judged.facts.packages
+    if packages is None or not left_out:
+        return judged
+    names = {package.name for package in left_out}
+    wanted = tuple(name for name in packages.wanted if name not in names)
+    left = replace(packages, wanted=wanted, left_out=(*packages.left_out, *left_out))
+    again = _judged_again(judged, left, options)
+    reporter.findings([finding for finding in again.findings if finding not in judged.findings])
+    return again
+
+
+def _judged_again(judged: Judged, packages: PackageFacts | None, options: Options) -> Judged:
     facts = replace(judged.facts, packages=packages)
     findings = judged_findings(judged.wanted, facts, judged.memory, options, judged.scope)
     return replace(judged, facts=facts, findings=findings)
-
-
-def bring_packages(
-    host: Host, plan: Plan, supply: Supply, reporter: Reporter, transaction: Transaction
-) -> None:
-    """Install the packages of a plan, and start none of their services.
-
-    Raises HostError, also when the proxy is then not the one that the plan counted on.
-    """
-    if not plan.packages:
-        return
-    reporter.phase("install packages of the distribution")
-    holds = list(hold_services(host))
-    for hold in holds:
-        transaction.make(hold)
-    names = [change.path for change in plan.packages]
-    transaction.make_together(plan.packages, lambda: bring(host, names, supply.debs, reporter.note))
-    for hold in reversed(holds):
-        transaction.take_back(hold)
-    found = probe_proxy_binary(host)
-    if supply.proxy and _outline(found) != _outline(supply.proxy):
-        raise HostError(
-            f"cannot use the packages: expected {_outline(supply.proxy)}, found {_outline(found)}",
-            hint="install nginx with ngx_lua and lua-cjson yourself, then run this again",
-        )
-
-
-def _outline(proxy: object) -> tuple[object, ...]:
-    """What a rendered configuration holds of the proxy's program."""
-    if not isinstance(proxy, ProxyBinary):
-        return ("no usable nginx",)
-    return proxy.path, proxy.modules, proxy.lua_path, proxy.lua_cpath

@@ -1,6 +1,7 @@
 """apt-get as a machine has to use it: no question, no upgrade, and its lock waited for."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from trtllm_install.host.protocol import Host
@@ -19,6 +20,9 @@ _WAITS: Final = "Waiting for cache lock: "
 _NO_LOCK: Final = "Could not get lock"
 _NEW_ONLY: Final = ("install", "--no-install-recommends", "--no-remove")
 _RETRY_S: Final = 5.0
+# dpkg writes "dpkg: error processing package NAME (--configure):" and the reason below it.
+_DPKG_REFUSED: Final = re.compile(r"dpkg: error processing (?:package|archive) (\S+)")
+_DPKG_AT_WORK: Final = ("Setting up ", "Unpacking ", "Preparing ", "Processing ", "dpkg: ")
 
 
 def update_lists(host: Host, told: Told) -> None:
@@ -114,9 +118,19 @@ def _apt_get(host: Host, words: Sequence[str], told: Told) -> None:
 def _refused(word: str, code: int, said: Sequence[str], holder: str) -> HostError:
     """Name apt's own errors, and the holder of a lock that it does not name itself."""
     errors = [line.removeprefix("E: ") for line in said if line.startswith("E: ")]
+    errors = [*_of_dpkg(said), *errors]
     cause = "; ".join([*errors, holder] if holder else errors) or f"exit {code}"
     first = "wait for it to end" if holder else "sudo apt-get check"
     return HostError(
         f"cannot run apt-get {word}: {cause.rstrip('.')}",
         hint=f"{first}, then run the same command again",
     )
+
+
+def _of_dpkg(said: Sequence[str]) -> Iterator[str]:
+    """Yield what dpkg refused, which apt only counts, with the last words of a package's script."""
+    lines = [line.strip() for line in said if line.strip()]  # dpkg ends its own with CR LF
+    for before, line, why in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
+        if match := _DPKG_REFUSED.match(line):
+            words = "" if before.startswith(_DPKG_AT_WORK) else before
+            yield f"{match[1]}: {why}" + (f" ({words})" if words else "")

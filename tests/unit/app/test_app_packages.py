@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from fakes.fake_apt import FILES, MPI_4, PROXY, FakeApt, bare_debian
+from fakes.fake_apt import FILES, MPI_4, PROXY, FakeApt, bare_debian, planned
 from fakes.fake_host import FakeHost, KilledError
 from fakes.fake_systemd import FakeSystemd, Fate
 from fakes.heard import Heard
@@ -43,9 +43,9 @@ def codes(judged: Judged) -> set[str]:
 
 def test_install_brings_what_lacks_and_a_second_asks_nobody(apt: FakeApt) -> None:
     done = install(apt.host, MULTI, Heard())
-    planned = [c.path for c in done.step.plan.packages]
-    assert planned == list(PROXY)
-    assert apt.told == [("--download-only", *planned), ("install", *planned)]
+    brought = [c.path for c in done.step.plan.packages]
+    assert brought == list(PROXY)
+    assert apt.told == [("--download-only", *brought), ("install", *brought)]
     assert ("systemctl", "disable", "--quiet", "nginx.service") in apt.host.ran
     receipt = read_receipt(apt.host)
     assert receipt is not None
@@ -246,6 +246,77 @@ def test_what_only_a_warning_asks_for_stops_no_install(apt: FakeApt) -> None:
     assert said in mpi_finding(done.judged).message
     assert heard.text.count(said) == 1
     assert mpi_finding(done.judged).remedy.endswith("sudo apt-get install openmpi-bin")
+
+
+def test_what_is_necessary_is_installed_first_and_advice_by_itself(apt: FakeApt) -> None:
+    install(apt.host, accepting_all(apt), Heard())
+    everything = (*PROXY, "openmpi-bin")
+    assert {*apt.told[0]} == {"--download-only", *everything}
+    assert apt.told[1:] == [("install", *PROXY), ("install", "openmpi-bin")]
+    assert installed_packages(apt) == {*everything}
+
+
+def test_a_bundle_parts_its_files_in_the_same_way(apt: FakeApt) -> None:
+    folder = apt.bundle(*PROXY, "openmpi-bin")
+    install(apt.host, replace(accepting_all(apt), package_folder=folder), Heard())
+    assert [{*told} for told in apt.told] == [{"install", *PROXY}, {"install", "openmpi-bin"}]
+
+
+def test_where_apt_does_not_part_them_advice_alone_comes_last(apt: FakeApt) -> None:
+    """It would bring another package for the necessary ones alone."""
+    options, plan = accepting_all(apt), apt._planned
+
+    def answer(argv: tuple[str, ...], stdin: str) -> Completed:
+        said = plan(argv, [*MISSING, *(["openmpi-bin"] if MPI_4 in argv else [])])
+        return said if MPI_4 in argv else replace(said, stdout=planned({"nginx-light": "1"}))
+
+    apt.host.answer_command(["apt-get", "--print-uris"], by=answer)
+    install(apt.host, options, Heard())
+    assert apt.told[1:] == [("install", *PROXY), ("install", "openmpi-bin")]
+
+
+def test_advice_that_dpkg_cannot_configure_is_taken_away_and_undoes_nothing(apt: FakeApt) -> None:
+    options, heard = accepting_all(apt), Heard()
+    apt.breaks = "openmpi-bin"
+    done = install(apt.host, options, heard)
+    assert apt.told[-2:] == [("install", "openmpi-bin"), ("purge", "openmpi-bin")]
+    assert apt.installed == installed_packages(apt) == set(PROXY)
+    assert {c.path for c in done.step.plan.packages} == set(PROXY)
+    said = (
+        "openmpi-bin: installed openmpi-bin package post-installation script subprocess "
+        "returned error exit status 3 (no rank for this host); Sub-process /usr/bin/dpkg"
+    )
+    assert said in mpi_finding(done.judged).message
+    assert mpi_finding(done.judged).remedy.endswith("sudo apt-get install openmpi-bin")
+    assert heard.text.count(said) == 2  # when it happens, and at the end
+    assert POLICY not in apt.host.nodes
+
+
+def test_advice_that_cannot_be_taken_away_is_told_and_owned(apt: FakeApt) -> None:
+    options = accepting_all(apt)
+    apt.breaks = apt.clings = "openmpi-bin"
+    done = install(apt.host, options, Heard())
+    assert "sudo apt-get purge openmpi-bin" in mpi_finding(done.judged).message
+    assert installed_packages(apt) == {*PROXY, "openmpi-bin"}
+    apt.clings = ""
+    uninstall(apt.host, Heard(), purge=True)
+    assert apt.installed == set()
+
+
+def test_what_fails_after_failed_advice_leaves_nothing(apt: FakeApt) -> None:
+    systemd, options = FakeSystemd(apt.host), accepting_all(apt)
+    systemd.fates["qwen"] = Fate(state="failed", code=78, reason="no")
+    apt.breaks = "openmpi-bin"
+    before = apt.host.snapshot()
+    with pytest.raises(GateFailed, match="the host is as it was"):
+        install(apt.host, options, Heard())
+    assert apt.host.snapshot() == before
+
+
+def installed_packages(apt: FakeApt) -> set[str]:
+    """Return the packages that the receipt owns."""
+    receipt = read_receipt(apt.host)
+    return set(receipt.packages) if receipt else set()
 
 
 @pytest.mark.parametrize("trouble", ["refused", "unreachable", "no lists"])
