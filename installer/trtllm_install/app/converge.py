@@ -180,7 +180,7 @@ def carry_out(
         if host.image():
             transaction.announce("activate")
             order(supervisor, step.plan.starting, reporter, transaction.announce)
-            return Outcome(step=step)
+            return Outcome(step=step, left_out=out)
         states = start_services(
             host,
             supervisor,
