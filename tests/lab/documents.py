@@ -21,7 +21,7 @@ NOT_RUN: Final = {
     "needs a fleet": "test_fleet_story.py runs these plays on several hosts of its own",
     "needs Prometheus": "test_tools_blocks.py gives it to the promtool of the test machine",
     "stays in the foreground": "tests/integration/test_simulator_*.py start it so",
-    "needs mkosi": "test_host_image.py installs into a tree of its own with the same options",
+    "needs mkosi": "test_host_image.py installs into a tree of its own; mkosi needs a network",
 }
 # Documents of which no block is run, as a whole.
 UNRUN_DOCUMENTS: Final = {

@@ -42,11 +42,13 @@ def commands_of(script: str) -> list[list[str]]:
 
 
 def program_of(words: list[str]) -> list[str]:
-    """Return a command without ``sudo`` and what ``sudo`` takes for itself."""
+    """Return a command without ``sudo`` and its options, and without the Python that runs it."""
     if words and words[0] == "sudo":
         words = words[1:]
         while words and (words[0].startswith("-") or _ASSIGNMENT.match(words[0])):
             words = words[1:]
+    if len(words) > 1 and words[0].endswith("/bin/python") and words[1].endswith("/trtllm-install"):
+        words = words[1:]
     return words
 
 

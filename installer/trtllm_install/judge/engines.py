@@ -9,6 +9,7 @@ from trtllm_install.model.findings import Finding, found
 
 _GIB = 2**30
 _ABSENT = "is not in the engine"
+_UV = "/opt/uv"  # brings Pythons that the distribution lacks
 
 
 def check_known(version: str, known: tuple[str, ...]) -> Iterator[Finding]:
@@ -41,9 +42,11 @@ def python_commands(os_release: str, version: str) -> str:
     fields = dict(line.partition("=")[::2] for line in os_release.splitlines())
     if brought_along.get(fields.get("VERSION_CODENAME", "").strip('"')) == version:
         return f"sudo apt-get install python{version}-venv"
+    # Debian's pip installs into a venv only. Each step has its sudo: an image's is run inside it.
     return (
-        f"pip install uv, then sudo uv python install --install-dir {layout.PYTHONS} {version}; "
-        "or name one that is here: --python FILE"
+        f"sudo python3 -m venv {_UV} && sudo {_UV}/bin/pip install uv && "
+        f"sudo {_UV}/bin/uv python install --no-bin --install-dir {layout.PYTHONS} {version}"
+        "  # or name one that is here: --python FILE"
     )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from trtllm_install.judge.engines import python_commands
 from trtllm_install.judge.image import for_image
 from trtllm_install.model.findings import found
 
@@ -40,3 +41,18 @@ def test_folder_with_a_space_is_quoted() -> None:
     assert for_image(finding, "/srv/my image").remedy == (
         "sudo systemd-nspawn -D '/srv/my image' reboot"
     )
+
+
+def test_every_step_of_a_python_that_is_brought_runs_in_the_image() -> None:
+    """None of them in the home, or on the disk, of whoever makes the image."""
+    finding = found("engine-python-missing", "x", what="y", remedy=python_commands("", "3.12"))
+    command, _, _ = for_image(finding, "/srv/image").remedy.partition("  # ")
+    steps = command.split(" && ")
+    assert len(steps) == 3
+    assert all(step.startswith(f"{NSPAWN} ") and "~" not in step for step in steps), steps
+
+
+def test_the_distribution_brings_its_own_python_where_it_has_the_right_one() -> None:
+    noble = 'NAME="Ubuntu"\nVERSION_CODENAME=noble\n'
+    assert python_commands(noble, "3.12") == "sudo apt-get install python3.12-venv"
+    assert "uv python install" in python_commands(noble, "3.10")
