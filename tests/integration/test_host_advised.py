@@ -18,6 +18,9 @@ REFRESH = """
 apt-get update --option APT::Get::List-Cleanup=0 --option APT::Sandbox::User=root \\
     --option Dir::Etc::SourceList=/etc/apt/sources.list.d/ours.list --option Dir::Etc::SourceParts=-
 """
+# A host without GPU, weights and engine.
+ACCEPTED = ("driver-missing", "weights-missing", "engine-missing")
+ACCEPTING = [word for code in ACCEPTED for word in ("--accept", code)]
 # Beside Debian's lists and archives: an Open MPI whose scripts fail on request.
 REPOSITORY = """
 set -e
@@ -53,6 +56,11 @@ Pin: version 4.9
 Pin-Priority: 1001
 END
 """
+OVERHEARD = r"""
+mv /usr/bin/apt-get /usr/bin/apt-get.real
+printf '#!/bin/sh\ntouch /srv/asked\nexec apt-get.real "$@"\n' >/usr/bin/apt-get
+chmod 0755 /usr/bin/apt-get
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +73,9 @@ def host() -> Iterator[roots.PlainRoot]:
         yield root
 
 
-def accepting(host: roots.PlainRoot) -> list[str]:
-    """Return the options that take a host without GPU, engine and weights as it is."""
-    found = json.loads(host.run(TOOL, "check", *REAL, "--output", "json").stdout)["findings"]
-    codes = sorted({f["code"] for f in found if f["severity"] == "error"})
-    return [word for code in codes for word in ("--accept", code)]
-
-
 def install(host: roots.PlainRoot) -> tuple[dict[str, Any], str]:
     """Install what is not started; return the answer and what was said meanwhile."""
-    words = (*REAL, "--no-start", *accepting(host), "--output", "json")
+    words = (*REAL, "--no-start", *ACCEPTING, "--output", "json")
     ended = host.run(TOOL, *words, timeout=180)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout), ended.stderr
@@ -105,6 +106,17 @@ def test_an_install_goes_on_and_says_what_failed_and_why(host: roots.PlainRoot) 
     assert "goes on without openmpi-bin: cannot run apt-get install: openmpi-bin:" in said
     assert not OURS & {*states(host)}
     assert host.check("dpkg", "--audit") == ""
+
+
+def test_a_second_install_changes_nothing_and_asks_apt_nothing(host: roots.PlainRoot) -> None:
+    host.check("sh", "-c", OVERHEARD)
+    answer, _ = install(host)
+    host.check("mv", "/usr/bin/apt-get.real", "/usr/bin/apt-get")
+    assert not (host.tree / "srv/asked").exists()
+    assert (answer["changed"], answer["changes"]) == (False, [])
+    (finding,) = (f for f in answer["findings"] if f["code"] == "open-mpi-missing")
+    assert "(no rank for this host)" in finding["message"]
+    assert "tries again once apt's lists or packages change" in finding["message"]
 
 
 def test_what_cannot_be_taken_away_is_told_and_owned(host: roots.PlainRoot) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from trtllm_install.app.converge import How, Outcome, Step, carry_out, plan_step
 from trtllm_install.app.observe import Judged, look_at, refuse_errors
 from trtllm_install.app.options import Options
+from trtllm_install.app.packages import keep_in_mind
 from trtllm_install.app.reporter import Reporter
 from trtllm_install.app.services import supervisor_called
 from trtllm_install.app.smoke import try_cuda_first
@@ -51,4 +52,5 @@ def install(host: Host, options: Options, reporter: Reporter) -> Installed:
         )
         outcome = carry_out(host, supervisor, step, reporter, how)
         judged = tell_left_out(judged, outcome.left_out, options, reporter)
+        keep_in_mind(host, judged.facts.packages, options)
         return Installed(judged=judged, step=outcome.step, outcome=outcome)

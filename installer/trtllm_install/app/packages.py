@@ -1,6 +1,7 @@
 """Asks the distribution what it would bring for what lacks."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from trtllm_install.app.options import Options
@@ -13,6 +14,7 @@ from trtllm_install.judge.packages import (
     necessary,
 )
 from trtllm_install.judge.toolchain import OPEN_MPI
+from trtllm_install.model.errors import HostError
 from trtllm_install.model.facts import Facts, LeftOut, PackageFacts
 from trtllm_install.model.installation import Installation
 from trtllm_install.probes.package_manager import (
@@ -20,7 +22,9 @@ from trtllm_install.probes.package_manager import (
     probe_candidate,
     probe_debs,
     probe_packages,
+    probe_stamp,
 )
+from trtllm_install.receipts.left_out import keep_left_out, read_left_out
 
 
 def ask_distribution(
@@ -41,6 +45,7 @@ def ask_distribution(
     lacking = lacking_packages(facts, installation)
     if not lacking:
         return None
+    left_out = left_out or _known(host, lacking, options)
     out = {package.name for package in left_out}
     wanted = tuple(name for name in lacking if name not in out)
     if not wanted:
@@ -55,6 +60,27 @@ def ask_distribution(
         return ask_distribution(host, facts, installation, options, left_out)
     kept = tuple(name for name in seen.wanted if name not in names)
     return replace(seen, wanted=kept, left_out=left_out)
+
+
+def keep_in_mind(host: Host, packages: PackageFacts | None, options: Options) -> None:
+    """Write down what was left out, so that the next run need not ask; reads what it needs.
+
+    Nothing depends on it: where it cannot be written, the next run asks.
+    """
+    if host.image() or not options.packages or options.package_folder:
+        return
+    left_out = packages.left_out if packages and packages.manager == "apt" else ()
+    with suppress(HostError):
+        keep_left_out(host, probe_stamp(host) if left_out else "", left_out)
+
+
+def _known(host: Host, lacking: Sequence[str], options: Options) -> tuple[LeftOut, ...]:
+    """Return what an earlier install left out, unless apt may answer otherwise by now."""
+    if options.package_folder or not set(lacking) - set(necessary(lacking)):
+        return ()
+    with suppress(HostError):
+        return tuple(p for p in read_left_out(host, probe_stamp(host)) if p.name in lacking)
+    return ()
 
 
 def _asked(host: Host, wanted: tuple[str, ...], options: Options) -> PackageFacts | None:

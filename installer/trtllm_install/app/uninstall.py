@@ -145,7 +145,8 @@ def _sweeps(host: Host, receipt: Receipt, *, purge: bool) -> Iterator[Sweep]:
             yield Sweep(what="contents", path=path)
     if purge and host.look(layout.TOOL_LOGS):
         yield Sweep(what="contents", path=layout.TOOL_LOGS)
-    for path in (layout.WEIGHTS_HASHES, *([layout.WEIGHTS_MANIFEST] if purge else [])):
+    kept = (layout.WEIGHTS_HASHES, layout.PACKAGES_LEFT_OUT)
+    for path in (*kept, *([layout.WEIGHTS_MANIFEST] if purge else [])):
         yield Sweep(what="file", path=path)
     for path in (layout.GENERATIONS, *sorted(receipt.directories, reverse=True)):
         # The logs' user goes, and the next account with its number must not read them.

@@ -146,7 +146,8 @@ def _no_open_mpi(packages: PackageFacts | None) -> Finding:
         "open-mpi-missing",
         "this host",
         what="neither mpirun nor libmpi.so.40"
-        + (f", and install cannot bring {out.name}: {out.why}" if out else ""),
+        + (f", and install cannot bring {out.name}: {out.why}" if out else "")
+        + ("; it tries again once apt's lists or packages change" if out and out.known else ""),
         expected=f"Open MPI {OPEN_MPI}",
         remedy=remedy,
     )

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
@@ -10,6 +11,7 @@ from trtllm_install.host.protocol import Completed, Host
 from trtllm_install.model.errors import HostError
 from trtllm_install.model.facts.packages import PackageFacts
 from trtllm_install.probes.apt_plan import AptPlan, parse_plan
+from trtllm_install.probes.packages import DPKG
 
 LISTS: Final = "/var/lib/apt/lists"
 # It takes no lock, and half the time of --simulate, which plans twice.
@@ -20,6 +22,10 @@ _ASK: Final = (
     # Else it would log how it planned, and remove an archive of a wrong size (apt 2.6, 3.0).
     *("-o", "Dir::Log::Planner=", "-o", "Dir::Cache::Archives=/nonexistent/"),
     "install",
+)
+_APT: Final = "/etc/apt"
+_APT_FOLDERS: Final = (
+    *(_APT, f"{_APT}/sources.list.d", f"{_APT}/preferences.d", f"{_APT}/apt.conf.d"),
 )
 _WORDS: Final = {"LC_ALL": "C.UTF-8"}
 _FIELDS: Final = ("Package", "Depends", "Pre-Depends", "Provides")
@@ -78,6 +84,20 @@ def _problem(ended: Completed, plan: AptPlan | None) -> str:
         last = (ended.stdout.strip() or "nothing").splitlines()[-1]
         return f"the answer of apt-get is not understood, it ends with: {last[:200]}"
     return ""
+
+
+def probe_stamp(host: Host) -> str:
+    """Return a hash that changes when apt may answer otherwise; raises HostError.
+
+    It stands for the times of apt's lists, of its configuration and of dpkg's record. The
+    folder in which apt fetches lists changes whenever it is told to, also in vain.
+    """
+    paths = [DPKG, f"{LISTS}/partial"]
+    for folder in (LISTS, *_APT_FOLDERS):
+        paths += [folder, *(posixpath.join(folder, name) for name in host.names_in(folder))]
+    seen = ((path, host.look(path)) for path in paths if not path.endswith("/lock"))
+    times = [(path, entry.mtime_ns) for path, entry in seen if entry]
+    return sha256(repr(times).encode()).hexdigest()
 
 
 def probe_candidate(host: Host, name: str) -> str:

@@ -313,6 +313,69 @@ def test_what_fails_after_failed_advice_leaves_nothing(apt: FakeApt) -> None:
     assert apt.host.snapshot() == before
 
 
+@pytest.mark.parametrize("trouble", ["dpkg", "download", "version"])
+def test_what_was_left_out_is_not_asked_for_again_while_apt_stands_still(
+    apt: FakeApt, trouble: str
+) -> None:
+    options, plain = accepting_all(apt), looked(apt, REAL).findings
+    break_open_mpi(apt, trouble)
+    first = install(apt.host, options, Heard())
+    assert mpi_finding(first.judged) not in plain
+    before = apt.host.snapshot()
+    apt.host.ran.clear()
+    again = install(apt.host, options, Heard())
+    assert again.step.plan.count == 0
+    assert not [argv for argv in apt.host.ran if argv[0].startswith("apt")]
+    assert apt.host.snapshot() == before
+    first_says = mpi_finding(first.judged).message.partition(";")[0]
+    assert mpi_finding(again.judged).message.startswith(first_says)
+    assert "tries again once apt's lists or packages change" in mpi_finding(again.judged).message
+
+
+@pytest.mark.parametrize("change", ["lists", "sources", "damage"])
+def test_what_was_left_out_is_tried_again_once_apt_may_have_it(apt: FakeApt, change: str) -> None:
+    options = accepting_all(apt)
+    break_open_mpi(apt, "dpkg")
+    install(apt.host, options, Heard())
+    apt.breaks = ""
+    path = {
+        "lists": "/var/lib/apt/lists/new_main_Packages",
+        "sources": "/etc/apt/sources.list.d/new.list",
+        "damage": layout.PACKAGES_LEFT_OUT,
+    }[change]
+    apt.host.add_file(path, "other")
+    done = install(apt.host, options, Heard())
+    assert [c.path for c in done.step.plan.packages] == ["openmpi-bin"]
+    assert layout.PACKAGES_LEFT_OUT not in apt.host.nodes
+
+
+def test_a_bundle_is_tried_whatever_was_left_out_before(apt: FakeApt) -> None:
+    options = accepting_all(apt)
+    break_open_mpi(apt, "download")
+    install(apt.host, options, Heard())
+    bundled = replace(options, package_folder=apt.bundle("openmpi-bin"))
+    assert "openmpi-bin" in {c.path for c in install(apt.host, bundled, Heard()).step.plan.packages}
+
+
+def test_uninstall_forgets_what_was_left_out(apt: FakeApt) -> None:
+    options = accepting_all(apt)
+    break_open_mpi(apt, "dpkg")
+    install(apt.host, options, Heard())
+    assert layout.PACKAGES_LEFT_OUT in apt.host.nodes
+    uninstall(apt.host, Heard(), purge=False)
+    assert layout.PACKAGES_LEFT_OUT not in apt.host.nodes
+
+
+def break_open_mpi(apt: FakeApt, trouble: str) -> None:
+    """Let Open MPI not come: from dpkg, from the archive, or as the wrong version."""
+    if trouble == "dpkg":
+        apt.breaks = "openmpi-bin"
+    elif trouble == "download":
+        apt.fails = 2
+    else:
+        apt.mpi = "5.0.7-1"
+
+
 def installed_packages(apt: FakeApt) -> set[str]:
     """Return the packages that the receipt owns."""
     receipt = read_receipt(apt.host)

@@ -19,6 +19,7 @@ class LeftOut:
     name: str
     why: str
     version: str = ""  # the distribution's, where it is one that would not help
+    known: bool = False  # from an earlier install; apt was not asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
