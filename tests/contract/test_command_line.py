@@ -314,6 +314,26 @@ def test_status_is_6_when_something_does_not_serve(line: CommandLine) -> None:
     assert "curl" not in ran.out
 
 
+def test_after_the_last_key_every_place_where_one_looks_says_that_nobody_is_let_in(
+    line: CommandLine,
+) -> None:
+    line.installed()
+    assert json.loads(line.run("status", "--output", "json").out)["lets_nobody_in"] is False
+    line.run("keys", "add", "alice")
+    line.run("keys", "add", "bob")
+    assert "nobody" not in line.run("keys", "remove", "bob").err + line.run("status").out
+    said = "the proxy lets nobody in: sudo trtllm-install keys add NAME\n"
+    assert said in line.run("keys", "remove", "alice").err
+    assert said in line.run("keys", "list").out
+    assert said in line.run("status").out
+    assert json.loads(line.run("status", "--output", "json").out)["lets_nobody_in"] is True
+    checked = line.run("check", "--simulate", "--only", "network").out
+    assert "[nobody-let-in]" in checked
+    assert "fix: sudo trtllm-install keys add NAME" in checked
+    line.run("keys", "add", "carol")
+    assert "nobody" not in line.run("status").out
+
+
 def test_stop_start_restart_and_wait(line: CommandLine) -> None:
     line.installed()
     assert line.run("stop").out == "stopped: qwen, nemotron, proxy\n"

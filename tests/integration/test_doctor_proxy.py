@@ -27,6 +27,7 @@ from trtllm_install.app.doctor_framing import Case, replay_framing, replay_slow
 from trtllm_install.app.doctor_proxy import replay
 from trtllm_install.host.local import LocalHost
 from trtllm_install.model import layout
+from trtllm_install.model.clientkeys import HEADING
 from trtllm_install.model.errors import HostError
 
 MODELS = (QWEN, NEMOTRON)
@@ -76,6 +77,19 @@ def test_keys_are_tried_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
         cases = list(replay(LocalHost(), f"http://127.0.0.1:{guarded.port}", MODELS))
         assert "a wrong key" in {case.name for case in cases}
         assert [case for case in cases if not case.passed] == []
+
+
+class HostWithoutKeys(LocalHost):
+    """This machine, with a file of keys that holds none."""
+
+    def read(self, path: str, *, limit: int | None = None, offset: int = 0) -> bytes | None:
+        return HEADING.encode() if path == layout.PROXY_KEYS else super().read(path)
+
+
+def test_that_nobody_is_let_in_is_wrong(rig: Rig) -> None:
+    cases = replay(HostWithoutKeys(), f"http://127.0.0.1:{rig.port}", MODELS)
+    (case,) = (case for case in cases if not case.passed)
+    assert case.found == "none: sudo trtllm-install keys add NAME"
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ _ONLY = {
     "verify": {"generation", "drift"},
     "logs": {"log"},
     "timeline": {"timeline"},
-    "status": {*("installation", "backends", "gpus", "traffic", "unknown", "drifted")},
+    "status": {
+        *("installation", "backends", "gpus", "traffic", "unknown"),
+        *("drifted", "lets_nobody_in"),
+    },
     "drain": {"backends"},
     "undrain": {"backends"},
     "rollback": {"generations"},

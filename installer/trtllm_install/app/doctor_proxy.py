@@ -9,9 +9,10 @@ from typing import Final
 from trtllm_install.app.doctor_framing import Case, replay_framing, said
 from trtllm_install.host.protocol import Host
 from trtllm_install.model import layout
+from trtllm_install.model.clientkeys import ADD_ONE
 from trtllm_install.model.errors import HostError
 from trtllm_install.model.receipt import Receipt
-from trtllm_install.proxy.keys import local_key
+from trtllm_install.proxy.keys import local_key, read_keys
 
 _CHAT: Final = "/v1/chat/completions"
 _OTHER: Final = "no-such-model"
@@ -64,11 +65,20 @@ def replay(host: Host, base: str, models: Sequence[str]) -> Iterator[Case]:
     for path in ("/update_weights", "/release_memory", "/v1/kv_cache_hints"):
         yield ask(f"{path} is closed", "404 not_found", "POST", path, "{}")
     yield from replay_framing(host, base, key)
+    yield from _keys(host)
     if key:
         for name, wrong in (("no key", {}), ("a wrong key", {"Authorization": "Bearer wrong"})):
             answer = host.http("GET", f"{base}/v1/models", headers=wrong)
             found = said(answer.status, answer.body)
             yield Case(name=name, expected="401 invalid_api_key", found=found)
+
+
+def _keys(host: Host) -> Iterator[Case]:
+    """Whether a client could come in: the key of these requests is the proxy's own."""
+    keys = read_keys(host)
+    if keys is not None:
+        found = "at least one" if keys else f"none: {ADD_ONE}"
+        yield Case(name="keys that clients can show", expected="at least one", found=found)
 
 
 def measure(host: Host, installed: Receipt) -> Iterator[Added]:

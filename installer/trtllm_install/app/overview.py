@@ -10,6 +10,7 @@ from trtllm_install.model.errors import InstallError
 from trtllm_install.model.facts import Gpu, GpuFacts, GpuMemory, Unknown
 from trtllm_install.model.states import SERVING
 from trtllm_install.probes.gpu import probe_gpus
+from trtllm_install.probes.keys import probe_keyless
 from trtllm_install.probes.ownership import lineage
 from trtllm_install.proxy.backends import Backend, read_backends
 from trtllm_install.proxy.traffic import Traffic, read_traffic
@@ -38,6 +39,7 @@ class Overview:
     backends: Mapping[str, Backend]
     gpus: tuple[GpuUse, ...]
     traffic: Mapping[str, Traffic] = field(default_factory=dict)  # model id → what clients got
+    keyless: bool = False  # clients are asked for a key, and there is none
     unknown: tuple[str, ...] = ()
 
     @property
@@ -59,8 +61,9 @@ def read_overview(host: Host, gpus: tuple[GpuUse, ...] | None = None) -> Overvie
     """
     status = read_status(host)
     receipt = status.receipt
+    keyless = "proxy" in receipt.order and probe_keyless(host)
     if host.image():
-        return Overview(status=status, models={}, backends={}, gpus=())
+        return Overview(status=status, models={}, backends={}, gpus=(), keyless=keyless)
     unknown: list[str] = []
     backends: dict[str, Backend] = {}
     traffic: dict[str, Traffic] = {}
@@ -78,6 +81,7 @@ def read_overview(host: Host, gpus: tuple[GpuUse, ...] | None = None) -> Overvie
         backends=backends,
         gpus=gpus,
         traffic=traffic,
+        keyless=keyless,
         unknown=tuple(unknown),
     )
 

@@ -7,7 +7,14 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from trtllm_install.app.overview import GpuUse, Overview, read_overview
-from trtllm_install.cli.status_view import gpu_lines, head_line, now, rows_of, table_lines
+from trtllm_install.cli.status_view import (
+    gpu_lines,
+    head_line,
+    keyless_lines,
+    now,
+    rows_of,
+    table_lines,
+)
 from trtllm_install.host.protocol import Host
 from trtllm_install.model.errors import InstallError
 from trtllm_install.model.secrets import mask
@@ -41,7 +48,9 @@ def watch_status(host: Host) -> None:
 
 def picture_of(overview: Overview) -> RenderableType:
     """Return the screen for one moment; what a narrow terminal cannot show ends in an ellipsis."""
-    lines = [Text(head_line(overview), style="bold"), Text()]
+    lines = [Text(head_line(overview), style="bold")]
+    lines += [Text(line, style="bold yellow") for line in keyless_lines(overview)]
+    lines.append(Text())
     for text, row in table_lines(rows_of(overview, now())):
         line = Text(mask(text), style="" if row else "dim")
         if row:

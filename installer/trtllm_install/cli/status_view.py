@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from trtllm_install.app.overview import GpuUse, Overview
 from trtllm_install.app.reporter import Live
+from trtllm_install.model.clientkeys import ADD_ONE, NOBODY
 from trtllm_install.model.states import SERVING
 from trtllm_install.proxy.traffic import Traffic
 
@@ -36,6 +37,12 @@ def head_line(overview: Overview) -> str:
         f"profile {receipt.profile} under {receipt.supervisor}, {engine}, "
         f"generation {receipt.generation}, {receipt.endpoint}"
     )
+
+
+def keyless_lines(overview: Overview) -> Iterator[str]:
+    """Yield what to know where clients cannot come in, however well everything serves."""
+    if overview.keyless:
+        yield f"{NOBODY}: {ADD_ONE}"
 
 
 def rows_of(overview: Overview, now: float) -> list[Row]:

@@ -22,7 +22,7 @@ from trtllm_install.judge.gpus import check_gpus_present, check_memory, check_qu
 from trtllm_install.judge.host import check_host
 from trtllm_install.judge.image import check_image, for_image
 from trtllm_install.judge.memory import check_memory_plan
-from trtllm_install.judge.network import check_exposure, check_ports
+from trtllm_install.judge.network import check_exposure, check_keyless, check_ports
 from trtllm_install.judge.packages import check_packages
 from trtllm_install.judge.programs import (
     check_engine,
@@ -135,6 +135,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_weights,
     check_ports,
     check_exposure,
+    check_keyless,
     check_tls,
     check_packages,
     check_proxy,
@@ -152,6 +153,7 @@ FRONT_CHECKS: Final[tuple[Check, ...]] = (
     check_observed,
     check_ports,
     check_exposure,
+    check_keyless,
     check_packages,
     check_proxy,
     check_peers,

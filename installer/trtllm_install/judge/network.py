@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from trtllm_install.model import layout
+from trtllm_install.model.clientkeys import ADD_ONE
 from trtllm_install.model.facts import Facts, PortFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
@@ -18,6 +19,8 @@ _GUARD: Final = (
     "install with listen: 127.0.0.1, then sudo trtllm-install keys add NAME; "
     "or add --accept listen-without-keys if the network guards it"
 )
+
+_OPEN: Final = f"sudo rm {layout.PROXY_KEYS} && sudo trtllm-install restart proxy"
 
 
 def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
@@ -73,6 +76,21 @@ def check_exposure(facts: Facts, installation: Installation) -> Iterator[Finding
                 expected="a key that clients have to show, or a loopback address",
                 remedy=_GUARD if service == "proxy" else _WITHDRAW,
             )
+
+
+def check_keyless(facts: Facts, installation: Installation) -> Iterator[Finding]:
+    """Find that the last key is gone, and with it every client, also those of this host."""
+    proxy = installation.proxy
+    if proxy is None or not facts.keyless:
+        return
+    open_here = f"; or ask nobody on this host for a key again: {_OPEN}"
+    yield found(
+        "nobody-let-in",
+        f"{proxy.host}:{proxy.port}",
+        what=f"every one has to show a key, and {layout.PROXY_KEYS} has none",
+        expected="a key for each client",
+        remedy=ADD_ONE + (open_here if _is_loopback(proxy.host) else ""),
+    )
 
 
 def _is_ours(port: PortFacts) -> bool:

@@ -11,6 +11,9 @@ from trtllm_install.model.errors import ConfigError
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LOCAL: Final = "local"  # the proxy's own name for requests of its host
 HEADING: Final = "# NAME SHA-256 of the key; written by trtllm-install keys\n"
+SHORTEST: Final = 66  # bytes of a line with one: a letter, a blank and 64 hex digits
+NOBODY: Final = "there is no key: the proxy lets nobody in"
+ADD_ONE: Final = "sudo trtllm-install keys add NAME"
 _LINE: Final = re.compile(rf"({NAME.pattern}) ([0-9a-f]{{64}})")
 # A plain hash keeps only what cannot be guessed: 128 bits are 32 hex digits.
 _SECRET: Final = re.compile(r"[A-Za-z0-9._~+/=-]{32,512}")

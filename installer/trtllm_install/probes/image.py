@@ -10,7 +10,7 @@ from trtllm_install.model.facts import Facts, ImageFacts, Unknown, WeightsFacts
 from trtllm_install.model.installation import Installation
 from trtllm_install.probes.engine import probe_engine
 from trtllm_install.probes.gpu import simulated_gpus
-from trtllm_install.probes.keys import probe_keys
+from trtllm_install.probes.keys import probe_keyless, probe_keys
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
 from trtllm_install.probes.system import probe_system
@@ -36,6 +36,7 @@ def observe_image(host: Host, installation: Installation, *, engine_path: str | 
         engine=probe_engine(host, engine_path),
         system=probe_system(host, simulate=installation.simulate),
         keys=probe_keys(host),
+        keyless=installation.proxy is not None and probe_keyless(host),
         image=ImageFacts(folder=host.image(), tool=_has_tool(host), weights=absent),
     )
 

@@ -22,7 +22,7 @@ from trtllm_install.probes.gpu import probe_gpus, simulated_gpus
 from trtllm_install.probes.gpu_platform import probe_platform
 from trtllm_install.probes.host import probe_host
 from trtllm_install.probes.image import observe_image
-from trtllm_install.probes.keys import probe_keys
+from trtllm_install.probes.keys import probe_keyless, probe_keys
 from trtllm_install.probes.peers import probe_peers
 from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
@@ -82,6 +82,7 @@ def observe(
         host=probe_host(host, engine_path) if "host" in parts else None,
         platform=None if simulate or "platform" not in parts else probe_platform(host),
         keys="keys" in parts and probe_keys(host),
+        keyless="keys" in parts and installation.proxy is not None and probe_keyless(host),
         tls=probe_tls(host, tls) if tls and "tls" in parts else None,
         peers=probe_peers(host, installation.proxy.peers)
         if installation.proxy and "peers" in parts

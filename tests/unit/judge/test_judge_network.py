@@ -76,3 +76,17 @@ def test_low_port_is_for_root_to_try() -> None:
     ports = (*FACTS.ports[:2], ("proxy", low))
     assert set(findings(root=False, ports=ports)) == {"needs-root-to-see"}
     assert set(findings(root=True, ports=ports)) == {"address-unusable"}
+
+
+@pytest.mark.parametrize(("address", "opens"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_a_proxy_without_a_key_lets_nobody_in_wherever_it_listens(
+    address: str, opens: bool
+) -> None:
+    """On loopback alone it may do without keys again; beyond it that would open the door."""
+    assert INSTALLATION.proxy is not None
+    there = replace(INSTALLATION, proxy=replace(INSTALLATION.proxy, host=address))
+    found = findings(installation=there, keys=True, keyless=True)["nobody-let-in"]
+    assert found.severity is Severity.WARNING
+    assert found.remedy.startswith("sudo trtllm-install keys add NAME")
+    assert ("sudo rm /etc/trtllm/proxy-keys" in found.remedy) is opens
+    assert findings(installation=replace(there, proxy=None), keyless=True) == {}

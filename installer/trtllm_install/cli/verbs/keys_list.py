@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from trtllm_install.app.keys import list_keys
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.wiring import HOST, reading
-from trtllm_install.model.clientkeys import Key
+from trtllm_install.model.clientkeys import ADD_ONE, NOBODY, Key
 from trtllm_install.model.errors import ExitCode
 
 
@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     if keys is None:
         envelope.say("the proxy asks nobody for a key")
     elif not keys:
-        envelope.say("there is no key: the proxy lets nobody in")
+        envelope.say(f"{NOBODY}: {ADD_ONE}")
     return ExitCode.DONE
 
 

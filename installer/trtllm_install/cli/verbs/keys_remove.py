@@ -6,6 +6,7 @@ from trtllm_install.app.keys import remove_key
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.verbs.keys_list import show_keys
 from trtllm_install.cli.wiring import HOST, waiting
+from trtllm_install.model.clientkeys import ADD_ONE, NOBODY
 from trtllm_install.model.errors import ExitCode
 
 
@@ -16,5 +17,5 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.add({"changed": True})
     show_keys(envelope, left)
     if not left:
-        envelope.note("that was the last key: the proxy lets nobody in")
+        envelope.note(f"that was the last one; {NOBODY}: {ADD_ONE}")
     return ExitCode.DONE

@@ -13,6 +13,7 @@ from trtllm_install.cli.status_view import (
     gpu_lines,
     gpu_values,
     head_line,
+    keyless_lines,
     now,
     rows_of,
     table_lines,
@@ -44,7 +45,10 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         verified = verify(host, tell)
     differ, unseen = len(verified.of(Weight.DRIFT)), len(verified.of(Weight.UNKNOWN))
     envelope.add({"drifted": differ})
+    envelope.add({"lets_nobody_in": overview.keyless})
     envelope.say(head_line(overview))
+    for line in keyless_lines(overview):
+        envelope.say(line)
     if image := host.image():
         envelope.say(f"in {image}: nothing runs before it is booted")
         return ExitCode.DONE

@@ -57,6 +57,11 @@ KINDS: Final[dict[str, Kind]] = {
         "open {} to the network",
         "Everyone who reaches the address could use the models: nobody is asked for a key.",
     ),
+    "nobody-let-in": warning(
+        "Nobody is let in",
+        "serve clients of {}",
+        "The proxy asks for a key, and none is set: it answers every client with 401.",
+    ),
     "peer-unreachable": warning(
         "Peer cannot be reached",
         "peer {} does not answer",

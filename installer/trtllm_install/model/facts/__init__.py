@@ -84,4 +84,5 @@ class Facts:
     peers: tuple[PeerFacts, ...] = ()
     tls: TlsFacts | None = None  # None = no TLS is wanted
     keys: bool = False  # clients of the proxy are asked for a key
+    keyless: bool = False  # and there is none that they could show
     removed: tuple[str, ...] = ()  # configuration of ours that is gone and stays so
