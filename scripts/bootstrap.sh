@@ -169,11 +169,11 @@ supply_packages() {
     # shellcheck disable=SC2086  # package names are words
     install_packages $missing ||
       fail_with_log 3 "cannot install packages: apt-get failed for $missing" \
-        "mend what the log names, or run: apt-get install $missing"
+        "mend what the log names, or run: sudo apt-get install $missing"
   fi
   if ! python=$(find_python); then
     fail 3 'cannot make the tool: this distribution has no Python 3.10 or newer' \
-      'install one and name it: TRTLLM_PYTHON=/path/to/python3 scripts/bootstrap.sh'
+      'install one and name it: sudo TRTLLM_PYTHON=/path/to/python3 scripts/bootstrap.sh'
   fi
 }
 
@@ -197,7 +197,7 @@ value_of() {
 open_bundle() {
   if ! python=$(find_python); then
     fail 3 'cannot open the bundle: no Python 3.10 or newer is here' \
-      'install the python3 of the distribution first: dpkg --install packages/*.deb'
+      'install the python3 of the distribution first: sudo dpkg --install packages/*.deb'
   fi
   staging=$(mktemp -d /var/tmp/trtllm-bundle.XXXXXXXX)
   say "checking and unpacking $1"
@@ -396,7 +396,7 @@ check_from() {
 remove_tool() {
   if [ -e "$RECEIPT" ]; then
     fail 3 'cannot remove the tool: an installation that needs it is still here' \
-      'run: trtllm-install uninstall'
+      'run: sudo trtllm-install uninstall'
   fi
   if is_our_link; then rm -f "$COMMAND_LINK"; fi
   unlink_shared

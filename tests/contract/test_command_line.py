@@ -168,7 +168,7 @@ def test_an_error_is_a_line_a_blank_line_and_a_hint_on_stderr(line: CommandLine)
         "==> check the host",
         "error: cannot find profile mutli: did you mean multi?",
         "",
-        "hint: trtllm-install --profile {front,multi,nemotron,qwen}",
+        "hint: trtllm-install --profile multi",
     ]
 
 

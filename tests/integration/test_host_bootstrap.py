@@ -145,7 +145,7 @@ def test_remove_refuses_while_something_is_installed(host: roots.BootedRoot) -> 
     receipt.write_text("{}", encoding="utf-8")
     ended = host.bootstrap("--remove")
     assert ended.returncode == 3
-    assert "hint: run: trtllm-install uninstall" in ended.stderr
+    assert "hint: run: sudo trtllm-install uninstall" in ended.stderr
     assert len(tools(host)) == 1
     receipt.unlink()
     receipt.parent.rmdir()

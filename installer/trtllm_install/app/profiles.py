@@ -3,7 +3,7 @@
 import posixpath
 
 from trtllm_install import resources
-from trtllm_install.config.nearest import nearest
+from trtllm_install.config.nearest import near, nearest
 from trtllm_install.config.profile import parse_profile, parse_site
 from trtllm_install.config.schemas import ProfileShape, SiteShape
 from trtllm_install.host.protocol import Host
@@ -48,7 +48,7 @@ def read_profile(host: Host, name: str, said_in: str = "") -> ProfileShape:
     profiles = read_profiles(host)
     source = profiles.get(name)
     if source is None:
-        option = f"trtllm-install --profile {{{','.join(sorted(profiles))}}}"
+        option = f"trtllm-install --profile {near(name, list(profiles)) or 'NAME'}"
         raise ConfigError(
             f"cannot find profile {name}: {nearest(name, list(profiles))}",
             hint=f"edit profile in {said_in}, or {option}" if said_in else option,
@@ -65,10 +65,9 @@ def chosen_profile(option: str | None, site: SiteShape, receipt: Receipt | None)
 
 def no_profile(host: Host) -> ConfigError:
     """Return the error for a first run that names no profile."""
-    names = sorted(read_profiles(host))
     return ConfigError(
-        "cannot choose a profile: none was given",
-        hint=f"trtllm-install --profile {{{','.join(names)}}}",
+        f"cannot choose a profile: none was given; known: {', '.join(sorted(read_profiles(host)))}",
+        hint="trtllm-install --profile NAME",
     )
 
 

@@ -63,11 +63,15 @@ def _live(host: Host, name: str) -> Live:
     pid = record.get("pid")
     alive = isinstance(pid, int) and host.look(f"/proc/{pid}") is not None
     state = str(record.get("state", "absent"))
+    # The file outlives a launcher that was killed, and must not lie for it; its ``exit`` may be
+    # that of a life before.
+    told = alive or (state in {"stopped", "failed", "backoff"})
     return Live(
         name=name,
-        # The file outlives a launcher that was killed, and must not lie for it.
-        state=state if alive or state in {"stopped", "failed", "backoff"} else "absent",
-        status=str(record.get("status", "")) if alive or ended else "its launcher is gone",
+        state=state if told else "absent",
+        status=str(record.get("status", ""))
+        if told and (alive or ended)
+        else "its launcher is gone",
         since=record.get("since"),
         port=record.get("port"),
         pid=pid if alive else None,

@@ -261,11 +261,11 @@ def live_values(services: Sequence[Live]) -> list[dict[str, object]]:
 def try_it(endpoint: str, models: Sequence[str], *, keyed: bool = False) -> Iterator[str]:
     """Yield commands that work now; where clients are asked for a key, once one is put in."""
     yield (
-        "Try it, with a key that `sudo trtllm-install keys add NAME` prints for KEY:"
+        "Try it, once $KEY is a key that `sudo trtllm-install keys add NAME` prints:"
         if keyed
         else "Try it:"
     )
-    shown = "-H 'Authorization: Bearer KEY' " if keyed else ""
+    shown = '-H "Authorization: Bearer $KEY" ' if keyed else ""
     yield f"  curl {shown}{endpoint}/v1/models"
     for model in models:
         asked = f"{shown}{endpoint}/v1/chat/completions"

@@ -33,8 +33,9 @@ _NAMED: Final = rf"(?i)(?:{_NAME})"
 _HEADING: Final = (
     rf"""(?i)^(?P<lead>(?P<indent>[-+ ]?\s*)(?:-\s+)*["']?(?:{_NAME})["']?\s*:)(?P<value>.*)$"""
 )
-_HEADER: Final = r"(?i)(authorization[\"']?\s*[:=]\s*).*$"
-_BEARER: Final = r"(?i)\b(bearer\s+)[^\s\"',]+"
+_PLACE = r"\$?KEY(?![^\s\"'])"  # where the reader of a command puts theirs
+_HEADER: Final = rf"(?i)(authorization[\"']?\s*[:=](?!\s*bearer\s+{_PLACE})\s*).*$"
+_BEARER: Final = rf"(?i)\b(bearer\s+)(?!{_PLACE})[^\s\"',]+"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|[^\s,}\]]+)"""
 _QUOTED: Final = (
     rf"""(?i)(["'](?:{_NAME})["']\s*:\s*)(?!null\b|true\b|false\b|\[\]|\{{\}}|""|''){_VALUE}"""

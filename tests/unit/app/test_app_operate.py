@@ -1,5 +1,6 @@
 """Status, start, stop and restart of an installed host."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,18 @@ def test_status_does_not_believe_the_file_of_a_dead_launcher(systemd: FakeSystem
     (qwen, nemotron, _) = read_status(systemd.host).services
     assert (qwen.state, qwen.status, qwen.pid) == ("absent", "its launcher is gone", None)
     assert nemotron.state == "healthy"
+
+
+def test_status_does_not_quote_a_dead_launcher_that_remembers_an_earlier_end(
+    systemd: FakeSystemd,
+) -> None:
+    path = layout.live_state("qwen")
+    record = json.loads(systemd.host.read(path) or b"")
+    record |= {"exit": {"code": 0, "reason": "stopped", "at": 1.0}, "status": "healthy"}
+    systemd.host.add_file(path, json.dumps(record).encode())
+    systemd.end("qwen")
+    qwen, *_ = read_status(systemd.host).services
+    assert (qwen.state, qwen.status) == ("absent", "its launcher is gone")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"state": 3}'])

@@ -15,6 +15,7 @@ from trtllm_install.cli.present import (
     try_it,
 )
 from trtllm_install.model.findings import Severity, found
+from trtllm_install.model.secrets import mask
 from trtllm_install.model.tree import Action, Change, Plan, Seen, ServiceAction, ServiceChange
 
 OLD = Seen(kind="file", mode=0o644, owner="root", content=b"a\nb\n")
@@ -114,7 +115,9 @@ def commands_of(*, keyed: bool = False) -> list[list[str]]:
 
 def test_the_commands_that_are_shown_have_a_place_for_the_key_that_is_asked_for() -> None:
     for words in commands_of(keyed=True):
-        assert words[1:3] == ["-H", "Authorization: Bearer KEY"]
+        assert words[1:3] == ["-H", "Authorization: Bearer $KEY"]
+    shown = "\n".join(try_it("http://127.0.0.1:8000", ["nvidia/Qwen3"], keyed=True))
+    assert mask(shown) == shown  # what leaves the tool is masked, and this has no secret
 
 
 def test_the_commands_that_are_shown_can_be_pasted() -> None:

@@ -41,6 +41,8 @@ PLACES = st.sampled_from(
         "GET /v1/models?{name}={secret}&x=1",
         "said: Authorization: Bearer {secret}",
         "curl -H 'authorization: bearer {secret}'",
+        "curl -H 'Authorization: Bearer KEY{secret}'",
+        'curl -H "Authorization: Bearer $KEY" -H "Authorization: Bearer {secret}"',
         "cannot fetch https://me:{secret}@example.org/x",
         "found hf_{secret} in the log",
         "found nvapi-{secret}.",

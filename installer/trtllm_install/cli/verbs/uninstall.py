@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         envelope.say(f"  left: package {package.path} ({package.reason})")
     if not arguments.purge:
         envelope.say("logs, weights and your own configuration stay; --purge removes the logs too")
-    envelope.say("the tool itself stays: scripts/bootstrap.sh --remove")
+    envelope.say("the tool itself stays: sudo scripts/bootstrap.sh --remove")
     return ExitCode.DONE
 
 
