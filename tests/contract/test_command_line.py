@@ -348,7 +348,7 @@ def test_logs_show_the_last_lines_and_how_to_follow(line: CommandLine) -> None:
     assert line.installed().run("logs", "qwen").out.splitlines() == [
         "qwen said: loading",
         "qwen said: the last line",
-        "follow it: trtllm-install logs qwen -f",
+        "follow it: sudo trtllm-install logs qwen -f",
     ]
 
 

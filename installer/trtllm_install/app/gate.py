@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from trtllm_install.app.reporter import Live, Reporter
 from trtllm_install.app.services import read_live
 from trtllm_install.host.protocol import Host
-from trtllm_install.model.errors import GateFailed
+from trtllm_install.model.errors import GateFailed, HostError
 from trtllm_install.model.states import BACKOFF, FAILED, SERVING
 from trtllm_install.supervisors.protocol import Supervisor
 
@@ -76,7 +76,10 @@ def _hopeless(live: Live, gone_s: float, supervisor: Supervisor) -> str:
 
 
 def _failed(supervisor: Supervisor, live: Live, reason: str) -> GateFailed:
-    tail = supervisor.log(live.name, lines=15).rstrip()
+    try:
+        tail = supervisor.log(live.name, lines=15).rstrip()
+    except HostError:  # hidden from who is not root; that it failed is not
+        tail = ""
     shown = "\n".join(f"  | {line}" for line in tail.splitlines())
     command = " ".join(supervisor.log_command(live.name))
     log = f"\nlast lines of {live.name}; the log stays: {command}\n{shown}" if shown else ""
@@ -85,5 +88,5 @@ def _failed(supervisor: Supervisor, live: Live, reason: str) -> GateFailed:
     again = f"; once it is mended: sudo trtllm-install restart {live.name}"
     return GateFailed(
         f"cannot bring up {live.name} ({live.state}{words}): {reason}{log}",
-        hint=command + (again if live.state == BACKOFF else ""),
+        hint=f"sudo {command}" + (again if live.state == BACKOFF else ""),
     )

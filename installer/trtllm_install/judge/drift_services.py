@@ -23,7 +23,9 @@ def judge_units(installed: Installed, units: tuple[UnitFacts, ...] | Unknown) ->
             kind="unit", subject=name, aspect="state", found=units.reason, weight=Weight.UNKNOWN
         )
         return
-    for unit in units:
+    # A supervisord that does not run knows of no program, and starts all of them with itself.
+    down = [unit for unit in units if unit.unit == "supervisord" and not unit.runs]
+    for unit in down or units:
         yield from _unit(unit, started=installed.receipt.started)
 
 
@@ -56,7 +58,7 @@ def _unit(unit: UnitFacts, *, started: bool) -> Iterator[Drift]:
         yield differs("enabled", unit.enabled, "enabled", remedy, not_started)
     if not unit.runs:
         # Of what holds them together too: all of it starts.
-        alone = unit.name if unit.unit != layout.TARGET else ""
+        alone = "" if unit.unit in {layout.TARGET, "supervisord"} else unit.name
         remedy = f"sudo trtllm-install start {alone}".rstrip()
         yield differs("active", unit.active, "active", remedy, not_started)
     for path in unit.drop_ins:

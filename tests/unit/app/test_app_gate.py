@@ -1,5 +1,6 @@
 """Waiting until everything serves, and saying why it will not."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
 from trtllm_install.model.errors import GateFailed, Interrupted
 from trtllm_install.model.tree import ServiceAction
+from trtllm_install.supervisors.supervisord import Supervisord
 from trtllm_install.supervisors.systemd import Systemd
 
 
@@ -57,7 +59,21 @@ def test_a_service_that_failed_for_good_ends_the_wait_with_its_last_lines(
         "  | nemotron said: loading\n"
         "  | nemotron said: the last line"
     )
-    assert caught.value.hint == "journalctl -u trtllm-nemotron.service -n 100 -f"
+    assert caught.value.hint == "sudo journalctl -u trtllm-nemotron.service -n 100 -f"
+
+
+def test_a_log_that_is_hidden_does_not_hide_the_failure() -> None:
+    """As on a host of supervisord, whose logs are root's."""
+    host = FakeHost(root=False)
+    host.add_file("/proc/7/comm", "x")
+    failed = {"state": "failed", "status": "it is failed", "exit": {"code": 78, "reason": "bad"}}
+    host.add_file(layout.live_state("qwen"), json.dumps(failed).encode())
+    log = f"{layout.LOGS}/qwen.log"
+    host.add_file(log, b"secret")
+    host.forbid(log)
+    with pytest.raises(GateFailed, match="cannot bring up qwen") as caught:
+        await_serving(host, Supervisord(host), ("qwen",), Heard(), timeout_s=60, replaced={})
+    assert caught.value.hint == f"sudo tail -n 100 -F {log}"
 
 
 def test_after_a_failed_gate_the_host_is_as_it_was(host: FakeHost, systemd: FakeSystemd) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -13,9 +15,14 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.verify import verify
 from trtllm_install.apply.entries import Begin
 from trtllm_install.apply.journal import Journal
+from trtllm_install.judge.drift_services import judge_units
 from trtllm_install.model import layout
 from trtllm_install.model.drift import ASPECTS, Drift, Weight
 from trtllm_install.model.errors import ConfigError
+from trtllm_install.model.facts.units import UnitFacts
+
+if TYPE_CHECKING:
+    from trtllm_install.judge.drift_tree import Installed
 
 ENGINE_YAML = f"{layout.ENGINE_CONFIGS}/nano_v3.yaml"
 SPEC = layout.launch_spec("qwen")
@@ -253,6 +260,21 @@ def test_a_run_that_was_cut_off_is_drift() -> None:
     (only,) = seen(systemd)
     assert (only.kind, only.weight) == ("run", Weight.DRIFT)
     assert "rollback" in only.remedy
+
+
+def test_a_supervisord_that_does_not_run_is_one_difference_with_a_remedy_that_mends_all() -> None:
+    receipt = SimpleNamespace(supervisor="supervisord", started=True)
+    daemon = UnitFacts(
+        name="supervisord", unit="supervisord", load="loaded", active="inactive", runs=False
+    )
+    absent = replace(daemon, name="qwen", unit="qwen", load="not-found", active="absent")
+    there = cast("Installed", SimpleNamespace(receipt=receipt))
+    (only,) = judge_units(there, (absent, daemon))
+    assert (only.subject, only.aspect, only.remedy) == (
+        "supervisord",
+        "active",
+        "sudo trtllm-install start",
+    )
 
 
 def test_what_was_never_started_is_mentioned_and_is_no_drift() -> None:

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     text = _read(supervisor, name, arguments.lines)
     envelope.add({"profile": receipt.profile, "log": text.splitlines()})
     envelope.say(text.rstrip("\n"))
-    envelope.say(f"follow it: {_SHOWN} {name} -f")
+    envelope.say(f"follow it: sudo {_SHOWN} {name} -f")
     return ExitCode.DONE
 
 
