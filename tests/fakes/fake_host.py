@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from fakes.fake_tree import FakeTree, KilledError, Node, normal
-from trtllm_install.host.protocol import Answer, Completed, Talk
+from trtllm_install.host.protocol import Answer, Completed, Talk, Trust
 from trtllm_install.model.errors import HostError, Locked
 
 __all__ = ["FakeHost", "KilledError", "Node"]
@@ -38,6 +38,7 @@ class FakeHost(FakeTree):
     ran: list[tuple[str, ...]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     headers_of: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)  # the last
+    trust_of: dict[tuple[str, str], Trust | None] = field(default_factory=dict)  # the last
     _commands: dict[tuple[str, ...], _Command] = field(default_factory=dict)
     talkers: dict[tuple[str, int], Callable[[bytes], Talk]] = field(default_factory=dict)
     _servers: dict[tuple[str, str, str | None], Server | Answer | HostError] = field(
@@ -179,10 +180,12 @@ class FakeHost(FakeTree):
         headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         unix_socket: str | None = None,
+        trust: Trust | None = None,
     ) -> Answer:
         """Answer as announced, else refuse the connection."""
         self.requests.append((method, url))
         self.headers_of[method, url] = dict(headers or {})
+        self.trust_of[method, url] = trust
         server = self._servers.get((method, url, unix_socket))
         if server is None:
             raise HostError(f"cannot reach {url}: connection refused", hint=f"curl {url}")

@@ -183,6 +183,9 @@ class Server(ThreadingHTTPServer):
 class Backend:
     """A model server whose answers a test chooses."""
 
+    host = "127.0.0.1"
+    tls_name = ""  # what a front tier is told that its certificate is for
+
     def __init__(self, name: str, port: int) -> None:
         self.name = name
         self.port = port
@@ -199,8 +202,13 @@ class Backend:
     def say_name(self, request: Handler) -> None:
         request.send(200, json.dumps({"backend": self.name}).encode())
 
+    def dress(self, listening: socket.socket) -> socket.socket:
+        """Return the socket that connections come from; here the listening one itself."""
+        return listening
+
     def start(self) -> None:
         self._server = Server(("127.0.0.1", self.port), Handler)
+        self._server.socket = self.dress(self._server.socket)
         self._server.backend = self  # type: ignore[attr-defined]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -242,8 +250,9 @@ class Rig:
                 Upstream(
                     name=backend.name,
                     peer=backend.name,
-                    host="127.0.0.1",
+                    host=backend.host,
                     port=backend.port,
+                    tls_name=backend.tls_name,
                     ids=(self.peers[backend.name],),
                     contains=(),
                     limit=limits.get(backend.name),

@@ -10,9 +10,11 @@ from socketserver import TCPServer, UnixStreamServer
 
 import pytest
 
-from trtllm_install.host.http import request
-from trtllm_install.host.protocol import Answer
-from trtllm_install.model.errors import HostError
+from fakes.authority import Authority, TlsBackend
+from fakes.nginx_rig import Backend, free_port
+from trtllm_install.host.http import request, request_by_tls
+from trtllm_install.host.protocol import Answer, Trust
+from trtllm_install.model.errors import HostError, UntrustedServer
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -123,3 +125,45 @@ def test_half_an_answer_is_no_answer(tcp: str, unix: str) -> None:
         ask(tcp, "/cut")
     with pytest.raises(HostError):
         request("GET", "/cut", body=None, timeout=5, unix_socket=unix)
+
+
+@contextlib.contextmanager
+def started(backend: Backend) -> Iterator[str]:
+    backend.start()
+    try:
+        yield f"https://127.0.0.1:{backend.port}/v1/x?y=1"
+    finally:
+        backend.stop()
+
+
+def test_by_tls_a_server_has_to_prove_its_name(tmp_path: Path) -> None:
+    ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+    backend = TlsBackend("gpu1", free_port(), ours.sign("gpu1.example"))
+    trust = Trust(name="gpu1.example", authority=str(ours.file))
+
+    def cause(url: str, trust: Trust) -> str:
+        with pytest.raises(UntrustedServer, match="its certificate does not hold") as caught:
+            request_by_tls("GET", url, timeout=10, trust=trust)
+        return caught.value.cause
+
+    with started(backend) as url:
+        answer = request_by_tls("GET", url, timeout=10, trust=trust)
+        assert answer == Answer(status=200, body=b'{"backend": "gpu1"}')
+        stranger = Trust(name=trust.name, authority=str(theirs.file))
+        assert cause(url, stranger) == "unable to get local issuer certificate"
+        assert "mismatch" in cause(url, Trust(name="gpu2.example", authority=str(ours.file)))
+        backend.show(ours.sign("gpu1.example", days=-1))
+        assert cause(url, trust) == "certificate has expired"
+        with pytest.raises(HostError, match="no such file"):
+            request_by_tls("GET", url, timeout=10, trust=Trust(name="x", authority="/nowhere"))
+    assert [seen.path for seen in backend.seen] == ["/v1/x?y=1"]
+    assert backend.asked_for == {"gpu1.example", "gpu2.example"}
+
+
+def test_a_server_without_tls_is_told_so(tmp_path: Path) -> None:
+    trust = Trust(name="gpu1.example", authority=str(Authority(tmp_path / "ours").file))
+    with (
+        started(Backend("gpu1", free_port())) as url,
+        pytest.raises(HostError, match=r"no TLS: (wrong version number|record layer failure)"),
+    ):
+        request_by_tls("GET", url, timeout=10, trust=trust)

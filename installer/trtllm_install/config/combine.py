@@ -11,6 +11,7 @@ from trtllm_install.config.schemas import (
     SiteShape,
     TlsShape,
 )
+from trtllm_install.model import layout
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import (
     Installation,
@@ -55,6 +56,7 @@ def combine(profile: ProfileShape, site: SiteShape, choices: Choices) -> Install
             workers=site.proxy.workers,
             page=site.proxy.page,
             tls=_tls(site.proxy.tls, listen),
+            peer_authority=site.proxy.peer_authority or layout.SYSTEM_AUTHORITIES,
             access_log=site.proxy.access_log,
             engine_metrics=site.proxy.engine_metrics,
             limits=_limits(profile.proxy.limits, site.proxy.limits),

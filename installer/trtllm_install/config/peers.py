@@ -7,13 +7,13 @@ from trtllm_install.config.schemas import SiteShape
 from trtllm_install.model.errors import ConfigError
 from trtllm_install.model.installation import Peer, Proxy
 
-_URL = re.compile(r"http://(?:\[(?P<six>[^\]]+)\]|(?P<four>[\d.]+)):(?P<port>\d{1,5})/?")
+_URL = re.compile(r"https?://(?:\[(?P<six>[^\]]+)\]|(?P<four>[\d.]+)):(?P<port>\d{1,5})/?")
 _LAST_PORT = 65535
 _SITE = "/etc/trtllm/site.yaml"
 
 
 def split_url(url: str) -> tuple[str, int] | None:
-    """Return address and port of ``http://ADDRESS:PORT``; None unless both are usable."""
+    """Return address and port of ``http[s]://ADDRESS:PORT``; None unless both are usable."""
     match = _URL.fullmatch(url)
     if match is None or not 0 < int(match["port"]) <= _LAST_PORT:
         return None
@@ -24,6 +24,11 @@ def split_url(url: str) -> tuple[str, int] | None:
     return str(address), int(match["port"])
 
 
+def speaks_tls(url: str) -> bool:
+    """Tell whether what is at this URL is spoken to by TLS."""
+    return url.startswith("https:")
+
+
 def peers_of(site: SiteShape) -> tuple[Peer, ...]:
     """Return the peers of a site file that ``parse_site`` has accepted."""
     places = ((shape, split_url(shape.url)) for shape in site.peers)
@@ -32,6 +37,7 @@ def peers_of(site: SiteShape) -> tuple[Peer, ...]:
             name=shape.name,
             host=place[0],
             port=place[1],
+            tls_name=shape.tls_name or "",
             models=tuple(dict.fromkeys(shape.models)),
             in_flight=shape.in_flight,
         )

@@ -2,7 +2,7 @@
 
 from trtllm_install.config.document import Document, parse_document
 from trtllm_install.config.nearest import nearest
-from trtllm_install.config.peers import split_url
+from trtllm_install.config.peers import speaks_tls, split_url
 from trtllm_install.config.reading import parse_shape, refused
 from trtllm_install.config.schemas import ProfileShape, SiteShape
 from trtllm_install.model.problems import Problem
@@ -77,6 +77,17 @@ def _peer_problems(
         if split_url(peer.url) is None:
             problems.append(
                 document.problem(("peers", i, "url"), f"not an IP address and a port: {peer.url}")
+            )
+        if speaks_tls(peer.url) and peer.tls_name is None:
+            # nginx compares names only: an address in a certificate proves nothing to it.
+            problems.append(
+                document.problem(
+                    ("peers", i), "https needs tls_name, the host name in the peer's certificate"
+                )
+            )
+        if peer.tls_name is not None and not speaks_tls(peer.url):
+            problems.append(
+                document.problem(("peers", i, "tls_name"), f"only with https: {peer.url}")
             )
     return problems
 

@@ -9,7 +9,9 @@ _FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$"
 _TEXT = r"^[^\x00-\x1f\x7f]+$"
 _ABSOLUTE = r"^/[^\x00-\x1f\x7f]*$"
 _GPU = r"^(\d+|(GPU|MIG)-[0-9a-f-]+)$"
-_URL = r"^http://(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d{1,5}/?$"
+_URL = r"^https?://(\d+(\.\d+){3}|\[[0-9a-fA-F:.]+\]):\d{1,5}/?$"
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = rf"^({_LABEL}\.)*[A-Za-z]([A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?$"
 # What people are told that a form is.
 FORMS: Final = {
     _NAME: "small letters, digits and hyphens, a letter first, 31 at most",
@@ -17,7 +19,8 @@ FORMS: Final = {
     _TEXT: "one line of text",
     _ABSOLUTE: "an absolute path",
     _GPU: "a number, or what begins with GPU- or MIG- in nvidia-smi -L",
-    _URL: "http://ADDRESS:PORT, by IP address",
+    _URL: "http://ADDRESS:PORT or https://ADDRESS:PORT, by IP address",
+    _HOST_NAME: "a host name as a certificate has it, and no IP address",
 }
 Name = Annotated[str, Field(pattern=_NAME)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
@@ -35,6 +38,7 @@ Gpu = Annotated[
     ),
 ]
 Url = Annotated[Text, Field(pattern=_URL)]
+HostName = Annotated[str, Field(pattern=_HOST_NAME, max_length=253)]
 Argument = Annotated[Text, WithJsonSchema({"type": ["string", "number"]})]
 
 
@@ -170,13 +174,20 @@ class SiteProxyShape(_Strict):
     limits: LimitsShape = LimitsShape.model_construct()
     page: bool = Field(default=True, description="serve the web page at /")
     tls: TlsShape | None = Field(default=None, description="HTTPS beyond loopback")
+    peer_authority: AbsolutePath | None = Field(
+        default=None,
+        description="PEM file of who vouches for the peers' certificates; default: the system's",
+    )
 
 
 class PeerShape(_Strict):
     """A server elsewhere that serves models too: a proxy like ours, or an engine."""
 
     name: Name = Field(description="what it is drained by")
-    url: Url = Field(description="http://ADDRESS:PORT, an IP address")
+    url: Url = Field(description="http://ADDRESS:PORT or https://ADDRESS:PORT, an IP address")
+    tls_name: HostName | None = Field(
+        default=None, description="name that its certificate has to have; with https, and only then"
+    )
     models: list[Text] = Field(min_length=1, description="ids that it serves")
     in_flight: Positive | None = Field(default=None, description="requests at once, each model")
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from trtllm_install.host.protocol import Answer, Talk
-from trtllm_install.model.errors import HostError
+from trtllm_install.host.protocol import Answer, Talk, Trust
+from trtllm_install.model.errors import HostError, UntrustedServer
 
 _PATIENCE_S: Final = 10.0
 
@@ -31,6 +31,43 @@ def request(
         raise HostError(
             f"cannot {method} {url}: {_cause(error, timeout)}", hint="trtllm-install status"
         ) from error
+
+
+def request_by_tls(method: str, url: str, *, timeout: float, trust: Trust) -> Answer:
+    """Return the answer of a server that has proved its name.
+
+    Raises UntrustedServer when it has not, HostError when there is no answer.
+    """
+    import ssl  # noqa: PLC0415 (only a front tier speaks TLS)
+
+    # No more and no less strict than nginx, which speaks to the same servers: newer Pythons
+    # would give a default context flags of their own.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or http.client.HTTPS_PORT)
+    connection = http.client.HTTPConnection(*address, timeout=timeout)
+    try:
+        context.load_verify_locations(cafile=trust.authority)
+        plain = socket.create_connection(address, timeout)
+        connection.sock = context.wrap_socket(plain, server_hostname=trust.name)
+        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        answer = connection.getresponse()
+        return Answer(status=answer.status, body=answer.read())
+    except ssl.SSLCertVerificationError as error:
+        cause = error.verify_message.rstrip(".")
+        raise UntrustedServer(
+            f"cannot {method} {url}: its certificate does not hold: {cause}",
+            hint="trtllm-install check",
+            cause=cause,
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        said = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+        words = f"no TLS: {said.replace('_', ' ').lower()}" if said else ""
+        cause = words or _cause(error, timeout)
+        raise HostError(f"cannot {method} {url}: {cause}", hint="trtllm-install status") from error
+    finally:
+        connection.close()
 
 
 def time_requests(

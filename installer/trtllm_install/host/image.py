@@ -8,7 +8,7 @@ from typing import NoReturn
 from trtllm_install.host import locking
 from trtllm_install.host.accounts import Accounts, TreeAccounts
 from trtllm_install.host.local import LocalHost
-from trtllm_install.host.protocol import Answer, Completed, Talk
+from trtllm_install.host.protocol import Answer, Completed, Talk, Trust
 from trtllm_install.model.errors import HostError
 
 
@@ -75,6 +75,7 @@ class ImageHost(LocalHost):
         headers: Mapping[str, str] | None = None,  # noqa: ARG002
         timeout: float = 5.0,  # noqa: ARG002
         unix_socket: str | None = None,  # noqa: ARG002
+        trust: Trust | None = None,  # noqa: ARG002
     ) -> Answer:
         """Raise HostError."""
         raise HostError(f"cannot ask {method} {url}: nothing runs in an image", hint="boot it")

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from trtllm_install.host import files, locking, processes, signals
 from trtllm_install.host.accounts import MACHINE, Accounts
 from trtllm_install.host.errors import refusals
-from trtllm_install.host.protocol import Answer, Completed, Entry, Talk
+from trtllm_install.host.protocol import Answer, Completed, Entry, Talk, Trust
 from trtllm_install.host.rooted import below
 from trtllm_install.model.hashes import Algorithm, FileIdentity
 
@@ -158,10 +158,13 @@ class LocalHost:
         headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         unix_socket: str | None = None,
+        trust: Trust | None = None,
     ) -> Answer:
         """See Host.http."""
         from trtllm_install.host import http  # noqa: PLC0415 (its e-mail parser takes 20 ms)
 
+        if trust:
+            return http.request_by_tls(method, url, timeout=timeout, trust=trust)
         return http.request(
             method, url, body=body, headers=headers, timeout=timeout, unix_socket=unix_socket
         )

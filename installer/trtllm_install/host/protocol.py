@@ -41,6 +41,14 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a server has to prove by its certificate before anything is sent to it."""
+
+    name: str  # the host name in it
+    authority: str  # PEM file of those who may vouch for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An HTTP answer, read whole."""
 
@@ -149,10 +157,12 @@ class Host(Protocol):
         headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         unix_socket: str | None = None,
+        trust: Trust | None = None,
     ) -> Answer:
         """Make one HTTP request; any status is an answer. HostError when none came.
 
-        ``headers`` are for TCP only.
+        ``headers`` are for TCP only. With ``trust`` the URL is of https and the server's
+        certificate is verified; UntrustedServer when it does not hold.
         """
 
     def time_http(

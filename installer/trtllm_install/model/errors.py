@@ -95,3 +95,11 @@ class Interrupted(InstallError):
 
 class HostError(InstallError):
     """The machine refused: a file could not be written, a command failed."""
+
+
+class UntrustedServer(HostError):
+    """A server does not prove who it is; ``cause`` is why, in OpenSSL's words."""
+
+    def __init__(self, message: str, *, hint: str, cause: str) -> None:
+        super().__init__(message, hint=hint)
+        self.cause = cause

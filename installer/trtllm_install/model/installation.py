@@ -56,6 +56,12 @@ class Peer:
     port: int
     models: tuple[str, ...]  # ids, sent to it as they are
     in_flight: int | None = None  # for each of them; None = what the proxy says
+    tls_name: str = ""  # what its certificate has to be for; empty = plain HTTP
+
+    @property
+    def url(self) -> str:
+        """Return how it is reached, without a path."""
+        return f"{'https' if self.tls_name else 'http'}://{self.address}"
 
     @property
     def address(self) -> str:
@@ -96,6 +102,12 @@ class Proxy:
     engine_metrics: bool = False  # pass on what the engines say at /prometheus/metrics
     limits: Limits = Limits()
     peers: tuple[Peer, ...] = ()
+    peer_authority: str = layout.SYSTEM_AUTHORITIES  # PEM: who vouches for their certificates
+
+    @property
+    def trusted_authority(self) -> str:
+        """Return ``peer_authority`` where a peer has a certificate to be trusted, else ""."""
+        return self.peer_authority if any(peer.tls_name for peer in self.peers) else ""
 
     @property
     def local_host(self) -> str:

@@ -22,6 +22,7 @@ PROXY_KEYS: Final = "/etc/trtllm/proxy-keys"
 PEER_KEYS: Final = "/etc/trtllm/peer-keys"
 TLS_CERTIFICATE: Final = "/etc/trtllm/tls/fullchain.pem"
 TLS_KEY: Final = "/etc/trtllm/tls/privkey.pem"
+SYSTEM_AUTHORITIES: Final = "/etc/ssl/certs/ca-certificates.crt"  # of Debian and Ubuntu
 SUPERVISORD_CONF: Final = "/etc/trtllm/supervisord.conf"
 
 UNITS: Final = "/etc/systemd/system"

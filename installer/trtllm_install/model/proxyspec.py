@@ -16,6 +16,7 @@ class Upstream:
     port: int
     ids: tuple[str, ...]  # exact model ids, the one that is listed first
     contains: tuple[str, ...]  # substrings, tried after every exact id
+    tls_name: str = ""  # what its certificate has to be for; empty = plain HTTP
     limit: int | None = None  # requests at once; None = any number
     state_file: str = ""  # live state its launcher writes; may be absent
 
@@ -47,5 +48,6 @@ class ProxySpec:
     peer_keys_file: str  # keys that peers ask us for; may be absent
     workers: int
     tls: Tls | None = None
+    peer_authority: str = ""  # PEM: who vouches for certificates of peers; empty without one
     http2: Literal["listen", "directive", ""] = ""  # how this nginx is told, if it can
     page: bool = True  # serve the web page at /

@@ -28,7 +28,7 @@ from trtllm_install.probes.ports import probe_ports
 from trtllm_install.probes.proxy_binary import probe_proxy_binary
 from trtllm_install.probes.supervisor import probe_supervisor
 from trtllm_install.probes.system import probe_system
-from trtllm_install.probes.tls import probe_tls
+from trtllm_install.probes.tls import probe_authority, probe_tls
 from trtllm_install.probes.weights import probe_weights
 
 Fact = TypeVar("Fact")
@@ -61,7 +61,8 @@ def observe(
     if installation.proxy:
         wanted.append(("proxy", installation.proxy.host, installation.proxy.port))
 
-    tls = installation.proxy.tls if installation.proxy else None
+    proxy = installation.proxy
+    tls = proxy.tls if proxy else None
 
     def seen(part: str, probe: Callable[[], Fact]) -> Fact | Unknown:
         return probe() if part in parts else NOT_ASKED
@@ -84,9 +85,12 @@ def observe(
         keys="keys" in parts and probe_keys(host),
         keyless="keys" in parts and installation.proxy is not None and probe_keyless(host),
         tls=probe_tls(host, tls) if tls and "tls" in parts else None,
-        peers=probe_peers(host, installation.proxy.peers)
-        if installation.proxy and "peers" in parts
+        peers=probe_peers(host, proxy.peers, proxy.peer_authority)
+        if proxy and "peers" in parts
         else (),
+        authority=probe_authority(host, proxy.trusted_authority)
+        if proxy and proxy.trusted_authority and "peers" in parts
+        else None,
     )
 
 

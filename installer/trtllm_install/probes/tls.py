@@ -8,6 +8,7 @@ from typing import Final
 from trtllm_install.host.protocol import Entry, Host
 from trtllm_install.model import layout
 from trtllm_install.model.errors import HostError
+from trtllm_install.model.facts.peers import AuthorityFacts
 from trtllm_install.model.facts.tls import TlsFacts
 from trtllm_install.model.installation import Tls
 
@@ -30,6 +31,18 @@ def probe_tls(host: Host, tls: Tls) -> TlsFacts:
         ),
         unreadable=unreadable,
         exposed=key is not None and bool(key.mode & 0o004),
+    )
+
+
+def probe_authority(host: Host, path: str) -> AuthorityFacts:
+    """Return what is known of the file that vouches for peers; never raises."""
+    try:
+        readable = _is_readable(host, path)
+    except HostError:
+        readable = False
+    public = _said(host, "x509", "-noout", "-pubkey", "-in", path) if readable else None
+    return AuthorityFacts(
+        path=path, readable=readable, is_certificate=None if public is None else public != ""
     )
 
 

@@ -41,9 +41,10 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
     values = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
     values |= {
         "backends": [b for i, b in enumerate(_backends(spec), 1) if i in alone],
-        "addresses": list(dict.fromkeys(b["address"] for b in _backends(spec))),
+        "addresses": list(dict.fromkeys(b["address"] for b in _backends(spec) if not b["tls"])),
         "has_replicas": len(alone) < len(models),
         "has_peers": any(u.peer for u in spec.upstreams),
+        "has_tls_peers": any(u.tls_name for u in spec.upstreams),
         "limited": any(u.limit for u in spec.upstreams),
         "listen": _listen(spec),
         "loopback": f"[::1]:{spec.port}" if ":" in spec.host else f"127.0.0.1:{spec.port}",
@@ -87,6 +88,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
         keys_file=_lua(spec.keys_file),
         peer_keys_file=_lua(spec.peer_keys_file),
         tls_files=[_lua(spec.tls.certificate), _lua(spec.tls.key)] if spec.tls else [],
+        peer_authority=_lua(spec.peer_authority) if spec.peer_authority else "",
         engine_metrics="true" if spec.engine_metrics else "false",
         between_chunks_s=spec.between_chunks_s,
         access_log=spec.access_log != "off",
@@ -101,6 +103,7 @@ def _render_routes(spec: "ProxySpec", *, generation: str) -> str:
                 "upstream": _lua(_upstream_name(i)),
                 "limit": u.limit,
                 "peer": _lua(u.peer) if u.peer else "",
+                "tls_name": _lua(u.tls_name) if u.tls_name else "",
                 "state_file": _lua(u.state_file),
             }
             for i, u in enumerate(spec.upstreams, 1)
@@ -156,6 +159,7 @@ def _backends(spec: "ProxySpec") -> list[dict[str, str]]:
         {
             "shown": upstream.peer or upstream.name,
             "peer": upstream.peer,
+            "tls": upstream.tls_name,
             "upstream": _upstream_name(i),
             "address": f"{_bracketed(_address(upstream))}:{upstream.port}",
         }
@@ -205,7 +209,7 @@ def _check(spec: "ProxySpec") -> None:
     for path in (
         *spec.modules,
         *(spec.conf_dir, spec.run_dir, spec.temp_dir, spec.admin_socket),
-        *(spec.error_log, spec.access_log),
+        *(spec.error_log, spec.access_log, spec.peer_authority),
         *((spec.tls.certificate, spec.tls.key) if spec.tls else ()),
     ):
         if not _PATH.fullmatch(path):

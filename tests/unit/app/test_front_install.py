@@ -12,10 +12,11 @@ from trtllm_install.app.options import Options
 from trtllm_install.app.uninstall import uninstall
 from trtllm_install.host.protocol import Answer
 from trtllm_install.model import layout
-from trtllm_install.model.errors import ConfigError
+from trtllm_install.model.errors import ConfigError, PreflightFailed
 
 MODEL = "nvidia/Qwen3-30B-A3B-FP4"
 SITE = f"peers: [{{name: gpu2, url: 'http://127.0.0.1:8123', models: [{MODEL}]}}]\n"
+BY_TLS = SITE.replace("http:", "https:").replace("models", "tls_name: gpu2.example, models")
 FRONT = Options(profile="front")  # not simulated: there is nothing to simulate
 READY = "/readyz?model=nvidia%2FQwen3-30B-A3B-FP4"
 
@@ -54,6 +55,23 @@ def test_peer_that_is_down_is_a_warning_and_no_obstacle(host: FakeHost) -> None:
     assert any("none of its peers serves it now" in line for line in heard.lines)
 
 
+def test_peers_with_certificates_are_verified_by_the_systems_authorities(host: FakeHost) -> None:
+    host.add_file(layout.SITE_FILE, BY_TLS)
+    host.add_file(layout.SYSTEM_AUTHORITIES, "PEM", owner="root", mode=0o644)
+    host.answer_http("GET", f"https://127.0.0.1:8123{READY}", Answer(status=200, body=b"{}"))
+    done = install(host, FRONT, Heard())
+    assert not [f for f in done.judged.findings if f.code.startswith("peer-")]
+    conf = (host.read(f"{layout.PROXY}/nginx.conf") or b"").decode()
+    assert f"proxy_ssl_trusted_certificate {layout.SYSTEM_AUTHORITIES};" in conf
+    assert install(host, FRONT, Heard()).step.plan.count == 0
+
+
+def test_a_missing_authority_ends_the_install(host: FakeHost) -> None:
+    host.add_file(layout.SITE_FILE, BY_TLS + "proxy: {peer_authority: /t/ca.pem}\n")
+    with pytest.raises(PreflightFailed):
+        install(host, FRONT, Heard())
+
+
 def test_front_tier_is_removed_again(host: FakeHost) -> None:
     before = set(host.nodes)
     install(host, FRONT, Heard())
@@ -68,7 +86,10 @@ def test_front_tier_is_removed_again(host: FakeHost) -> None:
         ("qwen", SITE, "profile qwen has no proxy"),
         ("front", SITE.replace("8123", "8000"), "is this proxy itself"),
         ("front", SITE.replace("127.0.0.1", "gpu2.example"), "url"),
-        ("front", SITE.replace("http:", "https:"), "url"),
+        ("front", SITE.replace("http:", "https:"), "peers.0: https needs tls_name"),
+        ("front", SITE.replace("models", "tls_name: g.example, models"), "only with https"),
+        ("front", BY_TLS.replace("gpu2.example", "10.0.0.2"), "a host name as a certificate has"),
+        ("front", BY_TLS + "proxy: {peer_authority: ca.pem}\n", "must be an absolute path"),
         ("front", SITE.replace(":8123", ":99999"), "not an IP address and a port"),
         ("front", SITE.replace("gpu2", "qwen"), "already taken: qwen"),
         ("front", SITE.replace(f"[{MODEL}]", "[]"), "models"),

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 
+import pytest
+
 from fakes.healthy import FACTS, INSTALLATION
 from trtllm_install.judge.routes import check_ambiguity, check_peers
-from trtllm_install.model.facts import PeerFacts
+from trtllm_install.model.facts import AuthorityFacts, PeerFacts
 from trtllm_install.model.installation import Installation, Peer, Route
 
 NEAR = Peer(name="gpu2", host="127.0.0.1", port=8000, models=("a", "b"))
 FAR = replace(NEAR, name="gpu3", host="10.0.0.3")
+BY_TLS = replace(FAR, tls_name="gpu3.example")
+FINE = AuthorityFacts(path="/ca.pem", readable=True, is_certificate=True)
 
 
-def said(*peers: PeerFacts) -> list[tuple[str, str, str]]:
-    found = check_peers(replace(FACTS, peers=peers), INSTALLATION)
+def said(*peers: PeerFacts, authority: AuthorityFacts | None = None) -> list[tuple[str, str, str]]:
+    found = check_peers(replace(FACTS, peers=peers, authority=authority), INSTALLATION)
     return [(f.code, f.subject, f.found) for f in found]
 
 
@@ -38,6 +42,28 @@ def test_unreachable_peer_and_one_that_lacks_a_model_are_told() -> None:
 
 def test_plain_http_beyond_this_host_is_told() -> None:
     assert [code for code, _, _ in said(PeerFacts(peer=FAR))] == ["peer-in-the-clear"]
+    assert said(PeerFacts(peer=BY_TLS), authority=FINE) == []
+
+
+def test_a_certificate_that_does_not_hold_is_told() -> None:
+    assert said(PeerFacts(peer=BY_TLS, untrusted="certificate has expired"), authority=FINE) == [
+        ("peer-untrusted", "gpu3", "https://10.0.0.3:8000: certificate has expired")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (replace(FINE, readable=False), "user trtllm cannot read it, or it is not there"),
+        (replace(FINE, is_certificate=False), "openssl finds no certificate in it"),
+    ],
+)
+def test_without_an_authority_nothing_else_is_said_of_peers_with_tls(
+    seen: AuthorityFacts, words: str
+) -> None:
+    peers = (PeerFacts(peer=BY_TLS, unreachable="no such file"), PeerFacts(peer=NEAR))
+    assert said(*peers, authority=seen) == [("peer-authority-unusable", "/ca.pem", words)]
+    assert said(*peers[1:], authority=replace(FINE, is_certificate=None)) == []
 
 
 def test_routes_of_the_shipped_profile_are_unambiguous() -> None:

@@ -11,7 +11,7 @@ from trtllm_install.judge.judge import judge
 from trtllm_install.model import layout
 from trtllm_install.model.facts import TlsFacts
 from trtllm_install.model.installation import Tls
-from trtllm_install.probes.tls import probe_tls
+from trtllm_install.probes.tls import probe_authority, probe_tls
 from trtllm_install.render.openresty import http2_of
 
 FINE = TlsFacts(
@@ -87,6 +87,15 @@ def test_without_openssl_nothing_is_claimed() -> None:
     host.add_file("/t/k", "key", mode=0o440, group=layout.USER)
     seen = probe_tls(host, Tls(certificate="/t/c", key="/t/k"))
     assert (seen.is_certificate, seen.expired, seen.matches) == (None, None, None)
+
+
+@pytest.mark.parametrize(("mode", "readable"), [(0o644, True), (0o400, False)])
+def test_the_authority_of_peers_has_to_be_readable(mode: int, *, readable: bool) -> None:
+    host = host_with()
+    host.add_file("/t/ca", "cert", mode=mode, owner="root")
+    seen = probe_authority(host, "/t/ca")
+    assert (seen.readable, seen.is_certificate) == (readable, True if readable else None)
+    assert not probe_authority(host, "/t/nowhere").readable
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ def test_listen_address_is_what_was_asked_for() -> None:
         changed(upstreams=(dataclasses.replace(QWEN, name="a;}"),)),
         changed(temp_dir="/var/lib/x; user root"),
         changed(access_log="/var/log/$host.log"),
+        changed(peer_authority="/t/ca.pem;"),
     ],
 )
 def test_what_nginx_would_misread_is_refused(spec: ProxySpec) -> None:
@@ -190,6 +191,28 @@ def test_servers_of_one_model_share_its_routes() -> None:
 def test_an_alias_joins_no_instance_to_another_model() -> None:
     other = dataclasses.replace(QWEN, name="other", ids=("nemo",))
     assert [m.backends for m in models_of((NEMOTRON, other))] == [[1], [2]]
+
+
+def test_certificates_of_peers_are_verified_wherever_tls_is_spoken() -> None:
+    assert "ssl_verify" not in render_proxy(SPEC)["nginx.conf"]
+    peer = dataclasses.replace(QWEN, name="gpu2", peer="gpu2", host="10.0.0.2")
+    by_tls = dataclasses.replace(peer, tls_name="gpu2.example")
+    files = render_proxy(changed(upstreams=(NEMOTRON, by_tls), peer_authority="/t/ca.pem"))
+    conf = files["nginx.conf"]
+    for line in (
+        "proxy_ssl_trusted_certificate /t/ca.pem;",
+        "proxy_ssl_verify on;",
+        "proxy_ssl_name $trtllm_tls_name;",
+        "lua_ssl_trusted_certificate /t/ca.pem;",
+    ):
+        assert conf.count(line) == 1
+    assert "proxy_pass http://$trtllm_pool" not in conf
+    assert 'tls_name = "gpu2.example"' in files["routes.lua"]
+    every_model = conf.partition("upstream every-model {")[2].partition("}")[0]
+    assert ":8002" in every_model
+    assert "10.0.0.2" not in every_model
+    plain = render_proxy(changed(upstreams=(NEMOTRON, peer)))
+    assert generation(plain) != generation(files)
 
 
 def test_only_models_with_several_servers_cost_a_choice() -> None:

@@ -72,9 +72,19 @@ KINDS: Final[dict[str, Kind]] = {
         "peer {} does not serve all that the site file says",
         "The proxy takes it up by itself once the peer is ready.",
     ),
+    "peer-untrusted": warning(
+        "Peer's certificate does not hold",
+        "peer {} does not prove who it is",
+        "No request goes to it, and no key, until its certificate holds.",
+    ),
+    "peer-authority-unusable": error(
+        "Authority of the peers cannot be used",
+        "verify the certificates of peers by {}",
+        "nginx runs as user trtllm and does not start without the file.",
+    ),
     "peer-in-the-clear": warning(
         "Peer is reached without encryption",
-        "prompts and answers cross the network to peer {} in the clear",
+        "prompts, answers and the key of peer {} cross the network in the clear",
         "Plain HTTP beyond this host can be read and changed on the way.",
     ),
     "route-ambiguous": warning(

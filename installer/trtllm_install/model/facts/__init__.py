@@ -16,7 +16,7 @@ from trtllm_install.model.facts.gpu import (
 from trtllm_install.model.facts.host import HostFacts
 from trtllm_install.model.facts.image import ImageFacts
 from trtllm_install.model.facts.packages import LeftOut, Package, PackageFacts
-from trtllm_install.model.facts.peers import PeerFacts
+from trtllm_install.model.facts.peers import AuthorityFacts, PeerFacts
 from trtllm_install.model.facts.ports import Holder, PortFacts
 from trtllm_install.model.facts.programs import EngineFacts, ProxyBinary, SupervisorFacts
 from trtllm_install.model.facts.system import SystemFacts
@@ -32,6 +32,7 @@ from trtllm_install.model.facts.weights import (
 
 __all__ = [
     "NOT_ASKED",
+    "AuthorityFacts",
     "Blocked",
     "DriverFault",
     "DriverProblem",
@@ -82,6 +83,7 @@ class Facts:
     packages: PackageFacts | None = None  # None = nothing lacks, or nobody asked
     image: ImageFacts | None = None  # None = a machine that runs
     peers: tuple[PeerFacts, ...] = ()
+    authority: AuthorityFacts | None = None  # None = no peer is spoken to by TLS
     tls: TlsFacts | None = None  # None = no TLS is wanted
     keys: bool = False  # clients of the proxy are asked for a key
     keyless: bool = False  # and there is none that they could show

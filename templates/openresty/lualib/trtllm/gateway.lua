@@ -76,6 +76,9 @@ local function route(wanted)
     end
     if backend.peer then
         var.trtllm_peer_key = peer_keys.authorization(backend)
+        if backend.tls_name then
+            var.trtllm_scheme, var.trtllm_tls_name = "https", backend.tls_name
+        end
     end
     notes.backend = name
     sightings.note_request(name)

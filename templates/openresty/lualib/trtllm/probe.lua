@@ -5,13 +5,31 @@ local cjson = require "cjson"
 local TIMEOUT_MS = 1000
 local MAX_ANSWER = 4096
 
--- Returns the status, the body's start, or nil and "refused", "timeout" or "error".
+-- How OpenSSL says that it is the certificate: a number and words, or these words.
+local function about_tls(problem)
+    local words = problem:match("^%d+: (.*)") or problem:match("^certificate host mismatch$")
+    return words and "its certificate does not hold: " .. words or "no TLS with it: " .. problem
+end
+
+-- Returns the status, the body's start, or nil, "refused", "timeout" or "error" and, when it
+-- does not prove who it is, why.
 local function get(backend, path)
     local sock = ngx.socket.tcp()
     sock:settimeouts(TIMEOUT_MS, TIMEOUT_MS, TIMEOUT_MS)
     local ok, problem = sock:connect(backend.host, backend.port)
     if not ok then
         return nil, problem == "timeout" and "timeout" or "refused"
+    end
+    if backend.tls_name then
+        -- A session of before is not taken up: a certificate that has ended since would hold.
+        ok, problem = sock:sslhandshake(false, backend.tls_name, true)
+        if not ok then
+            sock:close()
+            if problem == "timeout" then
+                return nil, "timeout"
+            end
+            return nil, "refused", about_tls(problem)
+        end
     end
     local line
     -- Kept open by the other side and closed from this one: who closes first keeps the
@@ -35,8 +53,11 @@ end
 
 -- Returns "ok", "refused", "timeout" or "error".
 local function ask_engine(backend)
-    local status, problem = get(backend, "/health")
-    return status and (status == 200 and "ok" or "error") or problem
+    local status, problem, why = get(backend, "/health")
+    if not status then
+        return problem, why and { refusal = why, is_logged = true }
+    end
+    return status == 200 and "ok" or "error"
 end
 
 local PASSED_ON = {
@@ -48,9 +69,9 @@ local PASSED_ON = {
 -- /readyz is an engine. Returns the answer as ask_engine() does and, when the peer
 -- has said more, a table with a `state` or a `refusal` in words.
 local function ask_peer(backend)
-    local status, body = get(backend, "/readyz?model=" .. ngx.escape_uri(backend.model))
+    local status, body, why = get(backend, "/readyz?model=" .. ngx.escape_uri(backend.model))
     if not status then
-        return body
+        return body, why and { refusal = why, is_logged = true }
     end
     local ok, said = pcall(cjson.decode, body)
     said = ok and type(said) == "table" and said or {}

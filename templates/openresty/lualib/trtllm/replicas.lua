@@ -13,11 +13,18 @@ local HOPE = { model_not_ready = 4, model_draining = 3, model_unavailable = 2, m
 
 local turn = 0 -- equally busy ones take turns
 
-local function least_busy(backends, tried, with_room)
+-- nginx has settled by then whether the request is sent by TLS, so another server that is
+-- tried has to be spoken to in the same way.
+local function is_like(backend, other)
+    return not other or (backend.tls_name ~= nil) == (other.tls_name ~= nil)
+end
+
+local function least_busy(backends, tried, with_room, like)
     local best, best_load
     for i = 1, #backends do
         local backend = backends[(i + turn) % #backends + 1]
-        if not (tried and tried[backend.name]) and not shared.block_of(backend.name) then
+        if not (tried and tried[backend.name]) and is_like(backend, like)
+            and not shared.block_of(backend.name) then
             local load = shared.load(backend.name)
             local has_room = not (with_room and backend.limit) or load < backend.limit
             if has_room and (not best or load < best_load) then
@@ -62,16 +69,20 @@ local function move(ctx, from)
     sightings.note_refused(from)
     sightings.note_error(from, "refused")
     local backends = ctx.model.backends
-    local to = least_busy(backends, ctx.tried)
+    local like = router.by_name[from]
+    local to = least_busy(backends, ctx.tried, nil, like)
     if not to then -- it has been blocked since; every other one is no better
         for _, backend in ipairs(backends) do
-            to = not ctx.tried[backend.name] and backend or to
+            to = not ctx.tried[backend.name] and is_like(backend, like) and backend or to
         end
     end
     shared.leave(from)
     shared.enter(to.name)
     ctx.backend = to.name
     ngx.var.trtllm_upstream = to.name
+    if to.tls_name then
+        ngx.var.trtllm_tls_name = to.tls_name
+    end
     local key = peer_keys.authorization(to)
     if key ~= ngx.var.trtllm_peer_key then
         ngx.var.trtllm_peer_key = key
@@ -91,10 +102,10 @@ local function balance()
         ctx.tried = {}
     end
     ctx.tried[name] = true
-    if least_busy(ctx.model.backends, ctx.tried) then
+    local backend = router.by_name[name]
+    if least_busy(ctx.model.backends, ctx.tried, nil, backend) then
         balancer.set_more_tries(1)
     end
-    local backend = router.by_name[name]
     local ok, problem = balancer.set_current_peer(backend.host, backend.port)
     if not ok then
         ngx.log(ngx.ERR, "cannot use the address of ", name, ": ", problem)

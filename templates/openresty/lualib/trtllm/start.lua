@@ -10,6 +10,7 @@ local function master()
     require "trtllm.engine_errors"
     require "trtllm.exposition"
     require "trtllm.gateway"
+    require "trtllm.rounds"
     require "trtllm.views"
     require "trtllm.json_scan".warm_up()
 end

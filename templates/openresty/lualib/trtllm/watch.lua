@@ -38,6 +38,10 @@ local function probe(premature, backend)
         local answer, said = probes.ask(backend)
         record.failures = answer == "ok" and 0 or record.failures + 1
         record.was_ok = answer == "ok" or (record.was_ok and answer ~= "refused")
+        local before = record.said and record.said.refusal
+        if said and said.is_logged and said.refusal ~= before then
+            ngx.log(ngx.ERR, "no request goes to ", backend.name, ": ", said.refusal)
+        end
         record.probe, record.said = answer, said
         record.probed_at = started
     end
