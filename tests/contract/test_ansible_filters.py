@@ -134,7 +134,9 @@ def test_a_host_with_a_certificate_is_asked_by_tls(
 ) -> None:
     hosts = [{"inventory_hostname": "g1", "ansible_host": "10.0.0.1", **variables}]
     peers = filter_called(home, "endpoints")(hosts, 8000)
-    assert peers[0]["url"] == "https://10.0.0.1:8000"
+    assert (peers[0]["url"], peers[0]["tls_name"]) == ("https://10.0.0.1:8000", "g1")
+    named = filter_called(home, "endpoints")([{**hosts[0], "rollout_tls_name": "g1.example"}], 8000)
+    assert named[0]["tls_name"] == "g1.example"
     (target,) = filter_called(home, "file_sd")(peers)
     assert (target["targets"], target["labels"]["__scheme__"]) == (["10.0.0.1:8000"], "https")
 

@@ -55,9 +55,12 @@ def rolled(
             "cannot render the front tier: g1 has no IP address",
         ),
         (
-            {"trtllm_gpu": {"g1": GPU}, "trtllm_front": {"f1": FRONT}},
-            {"host_tls_certificate": "x"},
-            "cannot render the front tier: g1 has a certificate",
+            {
+                "trtllm_gpu": {"192.0.2.1": {**GPU, "host_tls_certificate": "x"}},
+                "trtllm_front": {"f1": FRONT},
+            },
+            {},
+            "cannot render the front tier: 192-0-2-1 has a certificate, and no host name",
         ),
         (
             {"trtllm_gpu": {"g1": GPU}, "trtllm_front": {"f1": FRONT}},

@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Peers, each with name, url and models.
+  description: Peers, each with name, url and models, and with tls_name where it has a certificate.
   type: list
 """
 
@@ -43,26 +43,28 @@ import re
 
 
 def endpoints(hosts: list, port: int) -> list:
-    """Return name, url and models of each host, in the order of the inventory."""
+    """Return name, url, models and name for TLS of each host, in the order of the inventory."""
     found = []
     for host in hosts:
         address = str(
             host.get("rollout_address") or host.get("ansible_host") or host["inventory_hostname"]
         )
         shown = f"[{address}]" if ":" in address else address
-        scheme = "https" if speaks_tls(host) else "http"
-        found.append(
-            {
-                "name": peer_name(host["inventory_hostname"]),
-                "url": f"{scheme}://{shown}:{host.get('rollout_port', port)}",
-                "models": list(host.get("rollout_models", [])),
-            }
-        )
+        where = f"{shown}:{host.get('rollout_port', port)}"
+        peer = {
+            "name": peer_name(host["inventory_hostname"]),
+            "url": f"http://{where}",
+            "models": list(host.get("rollout_models", [])),
+        }
+        if speaks_tls(host):
+            name = host.get("rollout_tls_name") or host["inventory_hostname"]
+            peer |= {"url": f"https://{where}", "tls_name": name}
+        found.append(peer)
     return found
 
 
 def speaks_tls(host: dict) -> bool:
-    """Tell whether a host has a certificate, which a host behind a front tier has not."""
+    """Tell whether a host has a certificate, so that it is spoken to by TLS."""
     proxy = (host.get("host_site") or {}).get("proxy") or {}
     return bool(host.get("host_tls_certificate") or proxy.get("tls"))
 
