@@ -22,6 +22,7 @@ from trtllm_install.model.facts import EngineFacts, Facts, Unknown
 from trtllm_install.model.findings import Finding, accepted, blocking
 from trtllm_install.model.memory import MemoryPlan
 from trtllm_install.model.receipt import Receipt
+from trtllm_install.model.remedies import fix_lines
 from trtllm_install.model.scope import Scope, parse_scope
 from trtllm_install.probes.observe import observe, observe_weights
 from trtllm_install.probes.removed import probe_removed
@@ -150,7 +151,11 @@ class Refused(PreflightFailed):
 
     def __init__(self, findings: tuple[Finding, ...], deed: str) -> None:
         errors = list(blocking(findings))
-        lines = [f"  {f.message}\n    fix: {f.remedy}  [{f.code}]" for f in errors]
+        lines = [
+            line
+            for f in errors
+            for line in (f"  {f.message}  [{f.code}]", *(f"    {x}" for x in fix_lines(f.remedy)))
+        ]
         count = f"{len(errors)} reason{'s' if len(errors) > 1 else ''}"
         super().__init__(
             f"cannot {deed}: {count}; nothing was changed\n" + "\n".join(lines),

@@ -15,6 +15,7 @@ from trtllm_install.model.facts.gpu import SmokeRun
 from trtllm_install.model.facts.host import FileSystem, Guards, Kernel
 from trtllm_install.model.findings import Finding, Severity
 from trtllm_install.model.hashes import DeepFacts
+from trtllm_install.model.remedies import fix_lines
 from trtllm_install.model.scope import Scope
 from trtllm_install.model.tree import Action, Change, Plan, ServiceChange
 from trtllm_install.plan.diff import unified
@@ -76,7 +77,7 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
             accepted = ", accepted" if finding.accepted else ""
             yield f"{finding.severity.value}: {finding.message}  [{finding.code}{accepted}]"
             if finding.remedy and finding.severity is not Severity.INFO:
-                yield f"  fix: {finding.remedy}"
+                yield from (f"  {line}" for line in fix_lines(finding.remedy))
                 yield from (f"      {line}" for line in finding.change.splitlines())
             yield from (f"  see: {source}" for source in finding.sources)
 

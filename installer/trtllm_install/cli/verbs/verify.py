@@ -9,6 +9,7 @@ from trtllm_install.cli.present import counted, live_values
 from trtllm_install.cli.wiring import HOST, host_of, reading
 from trtllm_install.model.drift import Drift, Weight
 from trtllm_install.model.errors import ExitCode
+from trtllm_install.model.remedies import fix_lines
 
 
 def drift_values(one: Drift) -> dict[str, object]:
@@ -51,7 +52,8 @@ def _say(one: Drift, envelope: Envelope) -> None:
     for line in one.diff.splitlines():
         envelope.say(f"    {line}")
     if one.remedy:
-        envelope.say(f"  fix: {one.remedy}" if one.weight is Weight.DRIFT else f"  {one.remedy}")
+        shown = fix_lines(one.remedy) if one.weight is Weight.DRIFT else [one.remedy]
+        envelope.say("\n".join(f"  {line}" for line in shown))
 
 
 def _summary(seen: Verified) -> str:
