@@ -418,8 +418,8 @@ def test_what_another_user_may_not_see_is_no_pass(line: CommandLine) -> None:
     ran = line.run("check", *INSTALL[1:])
     assert ran.code == 8
     assert ran.out.splitlines()[-1] == (
-        "profile multi may run here or not: the system can be seen by root only "
-        "(sudo trtllm-install check)"
+        "profile multi may run here or not: the system can be seen by root only; "
+        "run it again with sudo"
     )
     line.host.root = True
     assert line.run("check", *INSTALL[1:]).code == 3

@@ -160,7 +160,9 @@ def test_a_link_out_of_the_image_is_never_followed(tree: Path, path: str, way: s
 
 def test_an_image_without_the_tool_is_refused_with_the_command(tree: Path) -> None:
     (tree / "opt/trtllm/tool/bin/trtllm-supervise").unlink()
-    with pytest.raises(PreflightFailed, match=r"\[image-without-tool\]\n.*bootstrap\.sh --version$"):
+    with pytest.raises(
+        PreflightFailed, match=r"\[image-without-tool\]\n.*bootstrap\.sh --version$"
+    ):
         install(ImageHost(str(tree)), MULTI, Heard())
 
 

@@ -1,6 +1,7 @@
 """What an operator can get wrong: the exit code, one clear line, and nothing written."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -43,6 +44,14 @@ def assert_refused(
         assert text in ended.stderr
     assert "Traceback" not in ended.stderr
     assert_same(bare, manifest_of(host.tree))
+
+
+def test_a_mistake_inside_a_root_cannot_set_the_clock_of_this_machine(
+    host: roots.PlainRoot,
+) -> None:
+    """The clock (25) and the kernel's modules (16) have no namespace of their own."""
+    (powers,) = re.findall(r"CapBnd:\s+(\w+)", host.check("cat", "/proc/self/status"))
+    assert int(powers, 16) & (1 << 25 | 1 << 16) == 0
 
 
 @pytest.mark.parametrize("named", ["/bin/true", "/nonexistent/python3"])

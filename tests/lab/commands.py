@@ -24,8 +24,21 @@ PLACEHOLDER: Final = re.compile(r"[A-Z][A-Z_.]*|\$\w+|\$@|0")
 # What a document may ask for besides our own: ordinary programs, which are not ours to check.
 ORDINARY: Final = {
     *("aa-complain", "alias", "apt-get", "apt-mark", "ausearch", "cat", "chgrp", "chmod", "cp"),
-    *("dmesg", "docker", "dpkg", "echo", "exec", "exit", "grep", "hf", "install", "jq", "kill"),
-    *("ls", "mkdir", "mmdebstrap", "modprobe", "mount", "nvidia-modprobe", "nvidia-smi"),
+    *(
+        "dmesg",
+        "docker",
+        "dpkg",
+        "echo",
+        "exec",
+        "exit",
+        "grep",
+        "hf",
+        "install",
+        "jq",
+        "ln",
+        "kill",
+    ),
+    *("ln", "ls", "mkdir", "mmdebstrap", "modprobe", "mount", "nvidia-modprobe", "nvidia-smi"),
     *("openssl", "pip", "printf", "promtool", "python3", "python3.11", "reboot", "restorecon"),
     *("sed", "set", "setenforce", "ssh", "sudoedit", "supervisord", "systemd-nspawn", "tar"),
     *("tctl", "tee", "test", "update-alternatives", "uv", "[", "0"),

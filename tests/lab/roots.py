@@ -15,6 +15,10 @@ from lab import cgroup, images
 CHECKOUT_INSIDE = "/srv/checkout"
 WHEELS_INSIDE = "/srv/wheels"
 
+# Whoever enters a root keeps the powers of this machine's root, and neither the clock nor the
+# kernel's modules have a namespace: what is set inside would be set for this machine.
+_WITHOUT_THE_CLOCK = ("setpriv", "--bounding-set=-sys_time,-sys_module,-sys_rawio", "--")
+
 T = TypeVar("T")
 
 _ENVIRONMENT = {
@@ -99,7 +103,7 @@ class Root:
 
     def inside(self, *argv: str, environment: Mapping[str, str] | None = None) -> list[str]:
         """Return the command of this machine that runs ``argv`` inside as root."""
-        return [*self._enter("--all"), *_env(environment), *argv]
+        return [*self._enter("--all"), *_WITHOUT_THE_CLOCK, *_env(environment), *argv]
 
     def check(self, *argv: str, timeout: float = 60) -> str:
         """Run a command inside and return its output; AssertionError unless it ends 0."""

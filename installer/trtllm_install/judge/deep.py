@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
+from trtllm_install.judge.weights import as_owner, download
 from trtllm_install.model.facts import Facts, WeightsFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.hashes import DeepFacts, HashedFile, WeightFile
@@ -28,15 +29,12 @@ def judge_deep(deep: DeepFacts, facts: Facts, installation: Installation) -> tup
 
 def _other_than_hub(hashed: HashedFile, instance: Instance, weights: WeightsFacts) -> Finding:
     path = f"{hashed.file.folder}/{hashed.file.name}"
-    words = ["hf", "download", instance.model, "--local-dir", instance.weights]
-    if weights.download_as:
-        words = ["sudo", "-u", weights.download_as, *words]
     return found(
         "weights-hash-differs",
         instance.name,
         what=f"{path} has sha256 {hashed.sha256}",
         expected=f"{hashed.file.hub}, as the hub said when it was downloaded",
-        remedy=f"rm {shlex.quote(path)} && {shlex.join(words)}",
+        remedy=f"{shlex.join([*as_owner(weights), 'rm', path])} && {download(instance, weights)}",
     )
 
 

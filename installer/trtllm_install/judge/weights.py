@@ -101,9 +101,13 @@ def _interrupted(weights: WeightsFacts) -> str:
 def download(instance: Instance, weights: WeightsFacts) -> str:
     """Return the command that fetches what lacks; it goes on where an earlier one stopped."""
     words = ["hf", "download", instance.model, "--local-dir", instance.weights]
-    if weights.download_as:
-        words = ["sudo", "-u", weights.download_as, *words]
-    return shlex.join(words)
+    return shlex.join([*as_owner(weights), *words])
+
+
+def as_owner(weights: WeightsFacts) -> list[str]:
+    """Return what begins a command of whoever owns the folder; sudo wants a bare uid marked."""
+    owner = weights.download_as
+    return ["sudo", "-u", f"#{owner}" if owner.isdecimal() else owner] if owner else []
 
 
 def _code(instance: Instance, weights: WeightsFacts) -> Finding:

@@ -23,6 +23,12 @@ def test_missing_weights_say_where_and_how_to_get_them() -> None:
     )
 
 
+def test_weights_are_fetched_as_their_owner_also_where_that_is_a_bare_number() -> None:
+    for owner, said in (("models", "sudo -u models hf "), ("4242", "sudo -u '#4242' hf ")):
+        found = findings(weights=weights(present=False, download_as=owner))["weights-missing"]
+        assert found.remedy.startswith(said)
+
+
 def test_weights_behind_a_disk_that_is_not_mounted_are_not_downloaded_there() -> None:
     why = "/srv/w is a link to /mnt/w, and nothing is there"
     found = findings(weights=weights(present=False, in_the_way=why))["weights-missing"]

@@ -60,7 +60,7 @@ def _verdict(judged: Judged) -> tuple[str, ExitCode]:
     if hidden := judged.hidden:
         parts = ", ".join(finding.subject for finding in hidden)
         return (
-            f"may run here or not: {parts} can be seen by root only (sudo trtllm-install check)",
+            f"may run here or not: {parts} can be seen by root only; run it again with sudo",
             ExitCode.NEEDS_ROOT,
         )
     if judged.scope.asked is not None:
