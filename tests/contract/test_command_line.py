@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, words_for
+from fakes.compose_file import THREE_PROFILES
 from fakes.fake_systemd import Fate
 from trtllm_install import __version__, resources
 from trtllm_install.cli.arguments import module_of
@@ -423,3 +424,15 @@ def test_what_another_user_may_not_see_is_no_pass(line: CommandLine) -> None:
     )
     line.host.root = True
     assert line.run("check", *INSTALL[1:]).code == 3
+
+
+def test_a_compose_file_ends_with_a_command_for_each_of_its_profiles(line: CommandLine) -> None:
+    """Each can be pasted: a shell would make several words of ``{qwen,multi}``."""
+    line.host.add_file("/srv/compose.yml", THREE_PROFILES.encode())
+    for name in ("qwen", "qwen_multi", "nano_v3"):
+        line.host.add_file(f"/srv/{name}.yaml", b"max_batch_size: 4\n")
+    ran = line.run("from-compose", "/srv/compose.yml")
+    assert ran.code == 0
+    assert ran.out.splitlines()[-3:] == [
+        f"  sudo trtllm-install --profile {name}" for name in ("qwen", "nemotron", "multi")
+    ]

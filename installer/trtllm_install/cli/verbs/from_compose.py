@@ -36,7 +36,9 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
         envelope.say(f"write them: sudo trtllm-install from-compose {path} --write {layout.ETC}")
     for note in found.notes:
         envelope.note(note)
-    envelope.say(f"then: sudo trtllm-install --profile {{{','.join(found.profiles)}}}")
+    envelope.say("then, for one of them:" if len(found.profiles) > 1 else "then:")
+    for name in found.profiles:
+        envelope.say(f"  sudo trtllm-install --profile {name}")
     return ExitCode.DONE
 
 
