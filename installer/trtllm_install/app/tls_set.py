@@ -59,8 +59,7 @@ def plan_renewal(
     host: Host, pair: Pair, tls: Tls, findings: tuple[Finding, ...], reporter: Reporter
 ) -> Renewal:
     """Return what ``renew`` would do; raises as it does, GateFailed and Locked excepted."""
-    if not host.is_root():
-        raise NeedsRoot("cannot read the key: not root", hint="sudo trtllm-install tls set")
+    _demand_root(host)
     if errors := [f for f in findings if f.severity is Severity.ERROR]:
         raise PreflightFailed(
             errors[0].message, hint="bring a certificate that is valid, and the key that it is for"
@@ -86,6 +85,7 @@ def renew(
     ConfigError and PreflightFailed with nothing changed, and GateFailed when the proxy does
     not take the pair: it shows the old one then.
     """
+    _demand_root(host)
     with host.lock(layout.LOCK):
         renewal = plan_renewal(host, pair, tls, findings, reporter)
         for change in renewal.changes:
@@ -98,6 +98,12 @@ def renew(
             reporter.phase(f"await the certificate at {installed_receipt(host).endpoint}")
             await_pair(host, pair)
     return renewal
+
+
+def _demand_root(host: Host) -> None:
+    if not host.is_root():
+        hint = "cat fullchain.pem privkey.pem | sudo trtllm-install tls set"
+        raise NeedsRoot("cannot read the key: not root", hint=hint)
 
 
 def _changes(host: Host, pair: Pair, tls: Tls) -> Iterator[Change]:

@@ -6,6 +6,7 @@ compared and not believed: no byte of a bundle can be other than it was written.
 Wheels and packages are compressed already; the tar is not.
 """
 
+import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
@@ -180,7 +181,10 @@ class _Reader:
         self._host, self._path, self._at = host, path, 0
         entry = host.look(host.resolve(path))
         if entry is None or entry.kind != "file":
-            raise ConfigError(f"cannot read bundle {path}: no such file", hint=f"ls -l {path}")
+            raise ConfigError(
+                f"cannot read bundle {path}: no such file",
+                hint=f"ls -l {posixpath.dirname(path) or '.'}",
+            )
 
     def take(self, count: int, path: str) -> bytes:
         """Return exactly ``count`` bytes of the member at ``path``."""

@@ -12,7 +12,7 @@ from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
 # The tool works on an image from outside, but for its engines: those are made inside.
-_FROM_OUTSIDE: Final = re.compile(r"\bsudo trtllm-install(?! engine)(?: (?:check|verify))?")
+_FROM_OUTSIDE: Final = re.compile(r"\bsudo trtllm-install(?! engine)(?: (?:check|verify|tls set))?")
 _INSIDE: Final = re.compile(r"\bsudo (?!systemd-nspawn )(?!trtllm-install (?!engine))")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from trtllm_install.model import layout
 from trtllm_install.model.facts import Facts, TlsFacts
 from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
@@ -15,13 +16,16 @@ def check_tls(facts: Facts, _: Installation) -> Iterator[Finding]:
 
 def judge_tls(tls: TlsFacts) -> Iterator[Finding]:
     """Find the same in a certificate and a key, wherever they are."""
+    at_our_place = (tls.certificate, tls.key) == (layout.TLS_CERTIFICATE, layout.TLS_KEY)
     for path in tls.unreadable:
         yield found(
             "tls-file-unreadable",
             path,
             what="user trtllm cannot read it, or it is not there",
             expected="a file that user trtllm may read, in folders that it may enter",
-            remedy=f"sudo install -D -m 0440 -g trtllm FILE {path}",
+            remedy="cat fullchain.pem privkey.pem | sudo trtllm-install tls set"
+            if at_our_place
+            else f"sudo install -D -m 0440 -g trtllm FILE {path}",
         )
     if tls.exposed:
         yield found(

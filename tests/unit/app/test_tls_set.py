@@ -113,7 +113,7 @@ def test_it_may_come_before_the_first_install() -> None:
 
 def test_it_needs_root(systemd: FakeSystemd) -> None:
     systemd.host.root = False
-    with pytest.raises(NeedsRoot):
+    with systemd.host.lock(layout.LOCK), pytest.raises(NeedsRoot):  # told before the lock is asked
         renewed(systemd.host)
 
 

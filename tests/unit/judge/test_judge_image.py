@@ -6,6 +6,7 @@ from trtllm_install.judge.engines import python_commands
 from trtllm_install.judge.image import for_image
 from trtllm_install.model.findings import found
 
+TLS_SET = "sudo trtllm-install tls set --root /srv/image"
 NSPAWN = "sudo systemd-nspawn -D /srv/image"
 
 
@@ -21,6 +22,7 @@ NSPAWN = "sudo systemd-nspawn -D /srv/image"
             "sudo trtllm-install engine add 1.3.0rc2, then install again",
             f"{NSPAWN} trtllm-install engine add 1.3.0rc2, then install again",
         ),
+        ("cat a b | sudo trtllm-install tls set", f"cat a b | {TLS_SET}"),
         ("sudo trtllm-install verify", "sudo trtllm-install verify --root /srv/image"),
         (
             "sudo trtllm-install --on-conflict restore",

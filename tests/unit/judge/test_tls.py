@@ -8,6 +8,7 @@ from fakes.fake_host import FakeHost
 from fakes.healthy import FACTS, INSTALLATION
 from trtllm_install.host.protocol import Completed
 from trtllm_install.judge.judge import judge
+from trtllm_install.judge.tls import judge_tls
 from trtllm_install.model import layout
 from trtllm_install.model.facts import TlsFacts
 from trtllm_install.model.installation import Tls
@@ -41,6 +42,13 @@ def test_each_fault_of_the_certificate_has_its_finding(
     facts = replace(FACTS, tls=replace(FINE, **changed))  # type: ignore[arg-type]
     found = {finding.code for finding in judge(facts, INSTALLATION)}
     assert {c for c in found if c.startswith("tls-")} == ({code} if code else set())
+
+
+def test_files_at_our_own_place_are_brought_by_our_own_verb() -> None:
+    ours = replace(FINE, certificate=layout.TLS_CERTIFICATE, key=layout.TLS_KEY)
+    for tls, verb in ((ours, True), (FINE, False)):
+        (found,) = judge_tls(replace(tls, unreadable=(tls.key,)))
+        assert found.remedy.endswith("sudo trtllm-install tls set") is verb
 
 
 def host_with(*, mode: int = 0o440, group: str = layout.USER, matches: bool = True) -> FakeHost:
