@@ -60,12 +60,17 @@ def test_a_python_that_is_named_and_is_none_is_told(host: roots.PlainRoot, named
     assert (ended.returncode, f"cannot use {named} (TRTLLM_PYTHON)" in ended.stderr) == (3, True)
 
 
-def test_an_unknown_profile_names_the_known_ones(
-    host: roots.PlainRoot,
-    bare: dict[str, str],
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("mutli", ("did you mean multi?", "hint: trtllm-install --profile multi\n")),
+        ("gpt", ("known: front, multi, nemotron, qwen",)),
+    ],
+)
+def test_an_unknown_profile_names_the_nearest_or_the_known_ones(
+    host: roots.PlainRoot, bare: dict[str, str], named: str, says: tuple[str, ...]
 ) -> None:
-    says = ("mutli", "multi", "nemotron", "qwen")
-    assert_refused(host, bare, "--profile", "mutli", "--simulate", code=2, says=says)
+    assert_refused(host, bare, "--profile", named, "--simulate", code=2, says=says)
 
 
 def test_a_misspelt_key_is_shown_with_its_line_and_the_nearest_valid_one(
