@@ -4,12 +4,29 @@ import os
 import socket
 import ssl
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from fakes.nginx_rig import NOBODY, Backend
 from trtllm_install.model.installation import Tls
 
+_MOMENT: Final = "%Y%m%d%H%M%SZ"
+_CONFIG: Final = """
+[ca]
+default_ca = ours
+[ours]
+database = {folder}/index
+new_certs_dir = {folder}
+certificate = {folder}/ca.pem
+private_key = {folder}/ca.key
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+"""
 _NEW_KEY: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
@@ -28,17 +45,28 @@ class Authority:
         subject = ("-days", "30", "-subj", f"/CN={folder.name}")
         _openssl("req", "-x509", *_NEW_KEY, *subject, "-keyout", self._key, "-out", self.file)
         self.file.chmod(0o644)
+        self._config = folder / "ca.conf"
+        self._config.write_text(_CONFIG.format(folder=folder))
+        (folder / "index").touch()
 
-    def sign(self, name: str, *, days: int = 30, into: Tls | None = None) -> Tls:
-        """Return a new certificate for a host name, at ``into`` as a renewal would put it."""
+    def sign(self, name: str, *, address: str = "", days: int = 30, into: Tls | None = None) -> Tls:
+        """Return a new certificate for a host, at ``into`` as a renewal would put it."""
         made = Tls(certificate=f"{self.folder}/new.crt", key=f"{self.folder}/new.key")
         extension = self.folder / "extension"
-        extension.write_text(f"subjectAltName=DNS:{name}\n")
+        also = f",IP:{address}" if address else ""
+        extension.write_text(f"subjectAltName=DNS:{name}{also}\n")
         request = self.folder / "new.csr"
         _openssl("req", "-new", *_NEW_KEY, "-subj", "/CN=x", "-keyout", made.key, "-out", request)
-        signer = ("-CA", self.file, "-CAkey", self._key, "-CAcreateserial")
+        # Not by x509: of late it signs nothing that has ended already.
+        end = datetime.now(UTC) + timedelta(days=days)
         _openssl(
-            *("x509", "-req", "-in", request, *signer, "-days", days),
+            *("ca", "-batch", "-notext", "-config", self._config, "-in", request),
+            *(
+                "-startdate",
+                f"{end - timedelta(days=60):{_MOMENT}}",
+                "-enddate",
+                f"{end:{_MOMENT}}",
+            ),
             *("-extfile", extension, "-out", made.certificate),
         )
         place = into or Tls(

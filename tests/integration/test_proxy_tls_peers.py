@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -22,6 +23,7 @@ from trtllm_install.model.installation import Tls
 OUTSIDE: Final = "127.0.0.2"  # an address of this machine at which a proxy speaks TLS
 NAME: Final = "gpu1.example"
 KEY: Final = "sk-of-the-front-tier-0123456789abcdef"
+ALL_PROTOCOLS: Final = 0x0003  # ETH_P_ALL
 DOES_NOT_HOLD: Final = "its certificate does not hold: "
 
 
@@ -106,6 +108,20 @@ def test_a_chat_goes_by_tls_and_shows_our_key_there(front: Rig, host: Rig) -> No
     with contextlib.closing(socket.create_connection((OUTSIDE, host.port), 10)) as plain:
         plain.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
         assert plain.recv(100).startswith(b"HTTP/1.1 400"), "it speaks TLS alone"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen to every packet")
+def test_who_listens_on_the_way_hears_no_key(front: Rig) -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS)) as way:
+        way.bind(("lo", 0))
+        way.setblocking(False)
+        assert front.chat(QWEN).status == 200
+        heard = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(way.recv(70_000))
+    assert QWEN.encode() in b"".join(heard), "of the client, which is on this machine"
+    assert KEY.encode() not in b"".join(heard)
 
 
 def test_a_stream_comes_through_as_it_is_made(front: Rig, host: Rig) -> None:
