@@ -239,6 +239,29 @@ def test_a_model_can_be_at_hosts_of_both_kinds(ours: Authority, pair: Tls) -> No
         assert {front.chat(QWEN).json["backend"] for _ in range(8)} == {"qwen", "gpu2"}
 
 
+@pytest.mark.parametrize("gone", ["qwen", "gpu2"])
+def test_a_request_goes_on_to_a_host_of_the_other_kind(
+    folder: Path, ours: Authority, pair: Tls, gone: str
+) -> None:
+    here, far = Backend("qwen", free_port()), named("gpu2", pair)
+    keys = folder / "peer-keys-3"
+    keys.write_text(f"gpu2 {KEY}\n")
+    keys.chmod(0o644)
+    with front_of(here, far, peer_authority=str(ours.file), peer_keys_file=str(keys)) as front:
+        eventually("both serve", lambda: is_serving(front, "gpu2") and is_serving(front, "qwen"))
+        front.backends[gone].stop()
+        left = "qwen" if gone == "gpu2" else "gpu2"
+        replies = [front.chat(QWEN, text="x" * size) for size in (1, 2_000_000, 1, 1)]
+        assert [(reply.status, reply.json) for reply in replies] == [(200, {"backend": left})] * 4
+        sizes = {len(seen.body) > 2_000_000 for seen in front.backends[left].seen}
+        assert sizes == {False, True}, "bodies come whole"
+        assert {seen.headers["Authorization"] for seen in here.seen} <= {None}
+        front.backends[left].stop()
+        reply = front.chat(QWEN)
+        assert (reply.status, reply.error["code"]) == (503, "model_unavailable")
+        assert [front.status(name)["in_flight"] for name in ("qwen", "gpu2")] == [0, 0]
+
+
 @pytest.mark.parametrize("kinds", [("tls", "tls"), ("plain", "tls"), ("tls", "plain")])
 def test_a_stored_response_is_found_wherever_it_is(
     ours: Authority, pair: Tls, kinds: tuple[str, ...]

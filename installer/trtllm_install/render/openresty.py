@@ -45,6 +45,7 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
         "has_replicas": len(alone) < len(models),
         "has_peers": any(u.peer for u in spec.upstreams),
         "has_tls_peers": any(u.tls_name for u in spec.upstreams),
+        "is_mixed": any(_is_mixed(spec, model) for model in models),
         "limited": any(u.limit for u in spec.upstreams),
         "listen": _listen(spec),
         "loopback": f"[::1]:{spec.port}" if ":" in spec.host else f"127.0.0.1:{spec.port}",
@@ -60,6 +61,11 @@ def render_proxy(spec: "ProxySpec") -> dict[str, str]:
     files["routes.lua"] = _render_routes(spec, generation="")
     files["routes.lua"] = _render_routes(spec, generation=generation(files))
     return files
+
+
+def _is_mixed(spec: "ProxySpec", model: "RoutedModel") -> bool:
+    """Tell whether some of a model's servers are spoken to by TLS and others are not."""
+    return len({bool(spec.upstreams[place - 1].tls_name) for place in model.backends}) > 1
 
 
 def http2_of(version: str) -> Literal["listen", "directive", ""]:

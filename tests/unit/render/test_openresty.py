@@ -208,6 +208,9 @@ def test_certificates_of_peers_are_verified_wherever_tls_is_spoken() -> None:
         assert conf.count(line) == 1
     assert "proxy_pass http://$trtllm_pool" not in conf
     assert 'tls_name = "gpu2.example"' in files["routes.lua"]
+    assert "trtllm_path" not in conf
+    both = changed(upstreams=(QWEN, by_tls), peer_authority="/t/ca.pem")
+    assert "set $trtllm_path /v1/completions;" in render_proxy(both)["nginx.conf"]
     every_model = conf.partition("upstream every-model {")[2].partition("}")[0]
     assert ":8002" in every_model
     assert "10.0.0.2" not in every_model

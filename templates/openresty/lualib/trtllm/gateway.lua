@@ -130,8 +130,30 @@ local function count_out()
     end
 end
 
+-- No server could be reached, by TLS or without, and one that is spoken to in the other way
+-- may be: sends the request there. Nothing of it has gone to anybody. What has refused takes no
+-- request until a health check has found it well, so this comes to an end.
+local function go_again()
+    local var, backend = ngx.var, router.sent_to()
+    if not backend or (var.trtllm_path or "") == "" or problems.has_connected()
+        or not replicas.has_unlike(backend) then
+        return
+    end
+    sightings.note_error(backend.name, "refused")
+    sightings.note_refused(backend.name)
+    shared.leave(backend.name)
+    limits.freed(backend)
+    var.trtllm_scheme, var.trtllm_peer_key = "http", ""
+    ngx.req.set_method(ngx.HTTP_POST) -- an error page is got,
+    ngx.status = 200 -- and its status would stay
+    return ngx.exec(var.trtllm_path)
+end
+
 -- content of the error location: nginx has ended the request with a status.
 local function answer_error()
+    if ngx.status == 502 then
+        go_again()
+    end
     return reply.send_error(problems.about_status(ngx.status))
 end
 

@@ -115,4 +115,7 @@ local function about_status(status)
     return { status = status, message = entry[1], code = entry[2] }
 end
 
-return { about_body = about_body, about_block = about_block, about_status = about_status }
+return {
+    about_body = about_body, about_block = about_block, about_status = about_status,
+    has_connected = has_connected,
+}

@@ -113,4 +113,14 @@ local function balance()
     end
 end
 
-return { choose = choose, with_room = with_room, balance = balance }
+-- Returns whether a server that is spoken to in the other way would take the request.
+local function has_unlike(backend)
+    for _, other in ipairs(backend.of.backends) do
+        if not is_like(other, backend) and not shared.block_of(other.name) then
+            return true
+        end
+    end
+    return false
+end
+
+return { has_unlike = has_unlike, choose = choose, with_room = with_room, balance = balance }
