@@ -85,6 +85,7 @@ def test_one_playbook_makes_a_served_fleet_of_empty_hosts(hosts: ServedFleet) ->
     assert {hosts.asked(name, "0" * 64)["status"] for name in (FRONT, "gpu1")} == {401}
     peers = json.loads((hosts.folder / "endpoints/endpoints.json").read_text())
     assert [peer["name"] for peer in peers] == list(GPUS)
+    assert {peer["url"].partition(":")[0] for peer in peers} == {"https"}
     assert hosts.drained() == set()
 
 

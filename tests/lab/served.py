@@ -11,12 +11,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from fakes.authority import Authority
 from lab import fleet, roots
 from lab.visitor import NEMOTRON, QWEN
 from trtllm_install.model import layout
 from trtllm_install.simulator.program import engine_program
+
+if TYPE_CHECKING:
+    from trtllm_install.model.installation import Tls
 
 GPUS = ("gpu1", "gpu2", "gpu3", "gpu4")
 FRONT = "front1"
@@ -24,6 +28,7 @@ MODELS = (QWEN, NEMOTRON)
 PLAY = "trtllm.host.rollout"
 CLIENTS = {name: secrets.token_hex(32) for name in ("alice", "bob")}
 TOOL = "trtllm-install"
+AUTHORITY = "/etc/ssl/fleet-ca.pem"  # on the front host: who vouches for the others
 
 
 class ServedFleet(fleet.Fleet):
@@ -36,11 +41,20 @@ class ServedFleet(fleet.Fleet):
     def __init__(self, wheel: Path, bundle: Path) -> None:
         super().__init__({"trtllm_gpu": GPUS, "trtllm_front": (FRONT,)})
         self.front_key = ""
+        self.pairs: dict[str, Tls] = {}
         self._wheel, self._bundle = wheel, bundle
 
     def __enter__(self) -> Self:
         super().__enter__()
+        self.authority = Authority(self.folder / "authority")
+        self.trusted.write_text(self.authority.file.read_text(encoding="utf-8"), encoding="utf-8")
+        shutil.copy(self.authority.file, self.hosts[FRONT].tree / AUTHORITY[1:])
+        self.pairs = {
+            name: self.authority.sign(f"{name}.example", address=self.hosts[name].address)
+            for name in GPUS
+        }
         self.renew("first")
+        self.write_inventory()  # now that there are certificates
         self.write_vault(**self.vault, vault_client_keys=CLIENTS)
         folder = self.hosts[FRONT].tree / "srv/index"
         folder.mkdir()
@@ -48,13 +62,14 @@ class ServedFleet(fleet.Fleet):
         return self
 
     @property
-    def vault(self) -> dict[str, str]:
-        """What the front tier shows: to the hosts a key, to clients a certificate."""
+    def vault(self) -> dict[str, Any]:
+        """What the front tier shows: to the hosts a key, to clients a certificate; theirs too."""
         shown = {part: (self.folder / f"{part}.pem").read_text() for part in ("key", "certificate")}
         return {
             "vault_front_key": self.front_key,
             "vault_tls_certificate": shown["certificate"],
             "vault_tls_key": shown["key"],
+            "vault_tls_keys": {n: Path(pair.key).read_text() for n, pair in self.pairs.items()},
         }
 
     def renew(self, name: str) -> None:
@@ -83,9 +98,8 @@ class ServedFleet(fleet.Fleet):
         return {**os.environ, "OPENAI_API_KEY": key, "SSL_CERT_FILE": str(self.trusted)}
 
     def endpoint(self, name: str) -> str:
-        """Return where clients reach a host: by TLS where it is the front tier."""
-        scheme = "https" if name == FRONT else "http"
-        return f"{scheme}://{self.hosts[name].address}:8000/v1"
+        """Return where clients reach a host."""
+        return f"https://{self.hosts[name].address}:8000/v1"
 
     def shown_certificate(self) -> str:
         """Return what the front tier shows to a client on the network."""
@@ -94,12 +108,22 @@ class ServedFleet(fleet.Fleet):
         return self.run_here(sys.executable, "-c", program).stdout.strip()
 
     def _sources(self) -> dict[str, dict[str, Any]]:
-        """Return the variables of hosts that do not have the tool from the wheel."""
+        """Return what differs from host to host: certificates, and where the tool comes from."""
         offline = {"PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1"}
         folders = f"{roots.WHEELS_INSIDE} /srv/index"
         version = self._wheel.name.split("-")[1]
+        hosts: dict[str, dict[str, Any]] = {
+            name: {
+                "rollout_tls_name": f"{name}.example",
+                "host_tls_certificate": Path(pair.certificate).read_text(encoding="utf-8"),
+                "host_tls_key": "{{ vault_tls_keys[inventory_hostname] }}",
+            }
+            for name, pair in self.pairs.items()
+        }
         return {
+            **hosts,
             GPUS[-1]: {
+                **hosts.get(GPUS[-1], {}),
                 "host_tool_source": "bundle",
                 "host_bundle": str(self._bundle),
                 "host_tool_environment": offline,
@@ -130,7 +154,10 @@ class ServedFleet(fleet.Fleet):
                 "host_site": {"listen": "0.0.0.0"},
                 "rollout_front_key": "{{ vault_front_key }}",
                 "rollout_models": list(MODELS),
-                "rollout_front_site": {"listen": "0.0.0.0"},
+                "rollout_front_site": {
+                    "listen": "0.0.0.0",
+                    "proxy": {"peer_authority": AUTHORITY},
+                },
                 "rollout_batches": [1, "100%"],
                 "rollout_capacity": dict.fromkeys(MODELS, 2),
                 "rollout_soak": 1,

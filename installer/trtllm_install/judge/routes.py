@@ -27,7 +27,7 @@ def check_peers(facts: Facts, _: Installation) -> Iterator[Finding]:
                 peer.name,
                 what=seen.unreachable,
                 expected=f"an answer from {peer.url}",
-                remedy=f"curl -k {peer.url}/livez, and peers in {_SITE}",
+                remedy=f"curl -k {peer.url}/livez; or change peers in {_SITE}",
             )
         elif seen.untrusted:
             yield found(
