@@ -31,6 +31,7 @@ class FakeHost(FakeTree):
     """A Host for tests. Everything is public: build it, hand it over, look at it."""
 
     root: bool = True
+    is_settled: bool = False  # nothing is left to interrupt
     variables: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=lambda: {"root": "/root"})  # name -> home
     now: float = 1000.0
@@ -241,9 +242,13 @@ class FakeHost(FakeTree):
                 self.remove(inner)
         self.remove(path)
 
-    def shielded(self) -> AbstractContextManager[None]:
+    def shielded(self, *, heard_after: bool = False) -> AbstractContextManager[None]:
         """Shield from nothing: no signal reaches a fake."""
         return nullcontext()
+
+    def settled(self) -> None:
+        """Remember it; no signal reaches a fake."""
+        self.is_settled = True
 
     def lock(
         self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None

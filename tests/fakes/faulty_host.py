@@ -29,7 +29,7 @@ class FaultyHost:
         self.is_shielded = False
 
     @contextmanager
-    def shielded(self) -> Iterator[None]:
+    def shielded(self, **_: object) -> Iterator[None]:
         """Hold off the interrupt, as the real one does."""
         self.is_shielded = True
         yield

@@ -74,6 +74,7 @@ def all_or_nothing(
         raise
     with host.shielded():
         undo(host, reporter)  # final by now: does what is left for last, and clears
+        host.settled()
 
 
 def _begin(host: Host, supervisor: Supervisor, services: Sequence[str], verb: str) -> Begin:

@@ -61,7 +61,7 @@ def install(host: Host, names: Sequence[str], debs: Sequence[str], told: Told) -
     An interrupt is heard once dpkg has ended: half a package is what nobody can use.
     """
     words = tuple(debs) or ("--no-upgrade", *names)
-    with host.shielded():
+    with host.shielded(heard_after=True):
         _apt_get(host, (*_NEW_ONLY, *words), told)
 
 

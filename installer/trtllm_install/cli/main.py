@@ -10,25 +10,24 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from trtllm_install import __version__
 from trtllm_install.cli.arguments import UsageError, module_of, parse_arguments
+from trtllm_install.host.signals import ENDING, SETTLED
 from trtllm_install.model.errors import ConfigError, ExitCode, InstallError, Interrupted, NeedsRoot
 
 if TYPE_CHECKING:
     from trtllm_install.cli.envelope import Envelope, Output
-
-_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (docs/reference/exit-codes.md)."""
     as_a_program = argv is None
     words = sys.argv[1:] if argv is None else argv
-    if as_a_program:
-        _take_over_process()
     try:
+        if as_a_program:
+            _take_over_process()
         return int(_answered(words))
     except KeyboardInterrupt:  # before there was anything to answer with
         return int(ExitCode.INTERRUPTED)
@@ -115,7 +114,8 @@ def _take_over_process() -> None:
     gc.set_threshold(50_000)
     # A plugin that lies beside our libraries is none of ours, and looking for it takes time.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"  # noqa: TID251 (set, for a library)
-    for number in _INTERRUPTS:
+    SETTLED.clear()
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
             signal.signal(number, _interrupt)
 
@@ -128,13 +128,15 @@ def _is_open(number: int) -> bool:
     return True
 
 
-def _interrupt(number: int, _: FrameType | None) -> NoReturn:
+def _interrupt(number: int, _: FrameType | None) -> None:
+    if SETTLED.is_set():  # "interrupted" would be a lie
+        return
     raise KeyboardInterrupt("" if number == signal.SIGINT else signal.Signals(number).name)
 
 
 def _listen_no_more() -> None:
     """From here on there is only the answer to give, and half of it would be worse than none."""
-    for number in _INTERRUPTS:
+    for number in ENDING:
         if signal.getsignal(number) is _interrupt:
             signal.signal(number, signal.SIG_IGN)
 

@@ -269,9 +269,13 @@ class LocalHost:
             # By descriptors throughout: nobody can swap a folder for a link meanwhile.
             shutil.rmtree(self._at(path))
 
-    def shielded(self) -> AbstractContextManager[None]:
+    def shielded(self, *, heard_after: bool = False) -> AbstractContextManager[None]:
         """See Host.shielded."""
-        return signals.shielded()
+        return signals.shielded(heard_after=heard_after)
+
+    def settled(self) -> None:
+        """See Host.settled."""
+        signals.SETTLED.set()
 
     def lock(
         self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None

@@ -244,8 +244,14 @@ class Host(Protocol):
     def remove_tree(self, path: str) -> None:
         """Remove a folder with everything in it; no link is followed, however late it appears."""
 
-    def shielded(self) -> AbstractContextManager[None]:
-        """Hold off SIGINT, SIGTERM and SIGHUP: what is inside must not be cut short."""
+    def shielded(self, *, heard_after: bool = False) -> AbstractContextManager[None]:
+        """Hold off SIGINT, SIGTERM and SIGHUP: what is inside must not be cut short.
+
+        They are dropped, unless they are to be ``heard_after`` it.
+        """
+
+    def settled(self) -> None:
+        """Let no signal end the run from now on: nothing is left to do but to tell of it."""
 
     def lock(
         self, path: str, *, patience: float = 0.0, told: Callable[[str], None] | None = None

@@ -1,5 +1,7 @@
 """Packages of the distribution: planned, fetched, brought, undone, and taken away."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 
@@ -17,7 +19,7 @@ from trtllm_install.app.uninstall import plan_uninstall, uninstall
 from trtllm_install.apply.packages import POLICY
 from trtllm_install.host.protocol import Completed
 from trtllm_install.model import layout
-from trtllm_install.model.errors import ApplyFailed, GateFailed, PreflightFailed
+from trtllm_install.model.errors import ApplyFailed, GateFailed, Interrupted, PreflightFailed
 from trtllm_install.model.findings import Finding
 from trtllm_install.receipts.store import read_receipt
 
@@ -254,6 +256,29 @@ def test_what_is_necessary_is_installed_first_and_advice_by_itself(apt: FakeApt)
     assert {*apt.told[0]} == {"--download-only", *everything}
     assert apt.told[1:] == [("install", *PROXY), ("install", "openmpi-bin")]
     assert installed_packages(apt) == {*everything}
+
+
+def test_an_interrupt_while_dpkg_works_is_heard_once_it_has_ended(
+    apt: FakeApt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's own half is in host/signals.py; a fake gets no signals."""
+
+    @contextmanager
+    def shielded(host: FakeHost, *, heard_after: bool = False) -> Iterator[None]:
+        yield
+        if heard_after and host.ran[-1][-1] == "lua-cjson":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeHost, "shielded", shielded)
+    before = apt.host.snapshot()
+    with pytest.raises(Interrupted, match="the host is as it was"):
+        install(apt.host, MULTI, Heard())
+    assert apt.told[-2:] == [("install", *PROXY), ("purge", *PROXY)]
+    assert apt.host.snapshot() == before
+    assert not apt.host.is_settled
+    monkeypatch.undo()
+    install(apt.host, MULTI, Heard())
+    assert apt.host.is_settled
 
 
 def test_a_bundle_parts_its_files_in_the_same_way(apt: FakeApt) -> None:

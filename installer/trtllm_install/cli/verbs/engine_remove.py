@@ -6,6 +6,7 @@ import sys
 from trtllm_install.app.engines import remove_engine
 from trtllm_install.cli.engine_words import engine_values
 from trtllm_install.cli.envelope import Envelope
+from trtllm_install.cli.question import is_agreed
 from trtllm_install.cli.wiring import HOST, working
 from trtllm_install.model.errors import ConfigError, ExitCode
 
@@ -28,6 +29,5 @@ def _ask(version: str) -> None:
         raise ConfigError(
             f"cannot ask whether to remove engine {version}: no terminal", hint="add --yes"
         )
-    print(f"Remove engine {version}? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if not is_agreed(f"Remove engine {version}?"):
         raise ConfigError("not removed: you did not say yes", hint="trtllm-install engine list")

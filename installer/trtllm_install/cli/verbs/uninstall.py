@@ -6,6 +6,7 @@ import sys
 from trtllm_install.app.uninstall import Going, plan_uninstall, uninstall
 from trtllm_install.cli.envelope import Envelope
 from trtllm_install.cli.present import change_values
+from trtllm_install.cli.question import is_agreed
 from trtllm_install.cli.wiring import HOST, host_of, reading, waiting, working
 from trtllm_install.host.patient import patient
 from trtllm_install.host.protocol import Host
@@ -64,6 +65,5 @@ def _ask(going: Going) -> None:
         raise ConfigError("cannot ask whether to purge: no terminal", hint="add --yes")
     for line in _lines(going):
         print(line, file=sys.stderr)  # noqa: T201
-    print("Remove all of this? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if not is_agreed("Remove all of this?"):
         raise ConfigError("not purged: you did not say yes", hint="trtllm-install uninstall")
