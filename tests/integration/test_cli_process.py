@@ -67,6 +67,8 @@ def test_closed_descriptors_are_nobody_s_problem() -> None:
     for words in (PLAN, ("--help",)):
         piped = shell("| true; exit ${PIPESTATUS[0]}", *words)
         assert (piped.returncode, piped.stderr) == (0, "")
+    asked = shell("<&-", "engine", "remove", "1.0")
+    assert (asked.returncode, "no terminal" in asked.stderr) == (2, True)
 
 
 def test_a_full_disk_behind_stdout_is_told() -> None:

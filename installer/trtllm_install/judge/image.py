@@ -12,7 +12,12 @@ from trtllm_install.model.findings import Finding, found
 from trtllm_install.model.installation import Installation
 
 # The tool works on an image from outside, but for its engines: those are made inside.
-_FROM_OUTSIDE: Final = re.compile(r"\bsudo trtllm-install(?! engine)(?: (?:check|verify|tls set))?")
+_FROM_OUTSIDE: Final = re.compile(
+    r"\bsudo trtllm-install(?! engine)(?: (?:check|verify|(?:tls|keys) set))?"
+)
+_NOTHING_RUNS: Final = re.compile(r"(?:,? then| &&) sudo trtllm-install restart \w+")
+_NEW_KEY: Final = "sudo trtllm-install keys add NAME"  # which a running proxy has to confirm
+_GIVEN_KEYS: Final = "sudo trtllm-install keys set <FILE"
 _INSIDE: Final = re.compile(r"\bsudo (?!systemd-nspawn )(?!trtllm-install (?!engine))")
 
 
@@ -46,6 +51,7 @@ def check_image(facts: Facts, installation: Installation) -> Iterator[Finding]:
 def for_image(finding: Finding, folder: str) -> Finding:
     """Return the finding with a remedy for the image in ``folder``, never for this host."""
     quoted = shlex.quote(folder)
-    remedy = _FROM_OUTSIDE.sub(lambda match: f"{match[0]} --root {quoted}", finding.remedy)
+    remedy = _NOTHING_RUNS.sub("", finding.remedy).replace(_NEW_KEY, _GIVEN_KEYS)
+    remedy = _FROM_OUTSIDE.sub(lambda match: f"{match[0]} --root {quoted}", remedy)
     remedy = _INSIDE.sub(lambda _: f"sudo systemd-nspawn -D {quoted} ", remedy)
     return replace(finding, remedy=remedy)

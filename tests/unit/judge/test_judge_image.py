@@ -23,6 +23,15 @@ NSPAWN = "sudo systemd-nspawn -D /srv/image"
             f"{NSPAWN} trtllm-install engine add 1.3.0rc2, then install again",
         ),
         ("cat a b | sudo trtllm-install tls set", f"cat a b | {TLS_SET}"),
+        (
+            "sudo trtllm-install keys add NAME",
+            "sudo trtllm-install keys set --root /srv/image <FILE",
+        ),
+        (
+            "sudo rm /etc/trtllm/proxy-keys && sudo trtllm-install restart proxy",
+            f"{NSPAWN} rm /etc/trtllm/proxy-keys",
+        ),
+        ("update nginx, then sudo trtllm-install restart proxy", "update nginx"),
         ("sudo trtllm-install verify", "sudo trtllm-install verify --root /srv/image"),
         (
             "sudo trtllm-install --on-conflict restore",

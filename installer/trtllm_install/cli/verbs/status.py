@@ -47,11 +47,11 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     envelope.add({"drifted": differ})
     envelope.add({"lets_nobody_in": overview.keyless})
     envelope.say(head_line(overview))
-    for line in keyless_lines(overview):
-        envelope.say(line)
     if image := host.image():
         envelope.say(f"in {image}: nothing runs before it is booted")
         return ExitCode.DONE
+    for line in keyless_lines(overview):
+        envelope.say(line)
     envelope.say()
     for line, _ in table_lines(rows_of(overview, now())):
         envelope.say(line)
