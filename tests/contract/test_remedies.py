@@ -20,7 +20,7 @@ JUDGES = sorted((checkout.ROOT / "installer/trtllm_install/judge").glob("*.py"))
 # With what a remedy may begin. A new word here is a word that a tired operator can act on.
 COMMANDS = {
     *("sudo", "trtllm-install", "nvidia-smi", "hf", "df", "ls", "ps", "ldconfig", "mpirun"),
-    *("systemctl", "ip", "pip", "--init", "--accept", "sudoedit", "rm", "curl"),
+    *("systemctl", "ip", "pip", "--init", "--accept", "sudoedit", "rm", "curl", "cat"),
 }
 VERBS = {
     *("add", "bring", "check", "give", "have", "install", "keep", "lower", "make", "mend"),

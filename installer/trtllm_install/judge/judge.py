@@ -93,7 +93,7 @@ def check_observed(facts: Facts, installation: Installation) -> Iterator[Finding
                 what=part.reason or "no reason was given",
                 remedy="trtllm-install check, once the cause is gone"
                 if facts.root
-                else "the same command again, with sudo",
+                else "run the same command again, with sudo",
             )
 
 

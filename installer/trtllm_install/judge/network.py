@@ -50,7 +50,7 @@ def check_ports(facts: Facts, _: Installation) -> Iterator[Finding]:
                 "needs-root-to-see",
                 f"port of {service}",
                 what=f"only root may try port {port.port}",
-                remedy="the same command again, with sudo",
+                remedy="run the same command again, with sudo",
             )
         else:
             yield found(

@@ -36,7 +36,7 @@ def check_peers(facts: Facts, _: Installation) -> Iterator[Finding]:
                 what=f"{peer.url}: {seen.untrusted}",
                 expected=f"a certificate for {peer.tls_name}, of an authority of "
                 "proxy.peer_authority, that has not ended",
-                remedy=f"on {peer.name}: sudo trtllm-install tls set; or tls_name and "
+                remedy=f"run on {peer.name}: sudo trtllm-install tls set; or tls_name and "
                 f"proxy.peer_authority in {_SITE}",
             )
         elif seen.troubles:
