@@ -12,7 +12,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from fakes.command_line import INSTALL, JSON_VERBS, CommandLine, Ran, words_for
-from fakes.fake_systemd import Fate
+from fakes.fake_apt import PROXY, bare_debian
+from fakes.fake_systemd import FakeSystemd, Fate
 from trtllm_install import resources
 from trtllm_install.cli.arguments import VERBS, module_of
 from trtllm_install.model import errors, states
@@ -162,6 +163,21 @@ def test_a_failed_gate(line: CommandLine) -> None:
     assert failed["changes"]
     document = demand(line.run("status", "--output", "json"))
     assert document["instances"][0]["exit"] == {"code": 78, "reason": "unknown key"}
+
+
+def test_what_stays_of_a_failed_gate_has_no_package_that_was_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, apt = bare_debian()
+    line = CommandLine(monkeypatch, capsys, FakeSystemd(host))
+    words = ("install", "--profile", "multi", "--weights-dir", "/models", "--output", "json")
+    found = demand(line.run(*words))["findings"]
+    accept = [w for f in found if f["severity"] == "error" for w in ("--accept", f["code"])]
+    line.systemd.fates["qwen"] = Fate(state="failed", code=78, reason="libmpi.so.40")
+    apt.breaks = "openmpi-bin"
+    failed = demand(line.run(*words, *accept, "--no-rollback"))
+    assert (failed["exit_code"], failed["changed"]) == (6, True)
+    assert {c["path"] for c in failed["changes"] if c["kind"] == "package"} == set(PROXY)
 
 
 def test_pending_changes(line: CommandLine) -> None:

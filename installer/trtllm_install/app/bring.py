@@ -60,6 +60,9 @@ def bring_packages(
         return plan, ()
     # What could not be taken away stays in the plan, and so becomes the receipt's.
     gone = {*advised.names} - installed_packages(host, advised.names)
+    for change in _of(plan, advised):
+        if change.path not in gone:
+            reporter.change(change)
     kept = tuple(c for c in plan.changes if c.kind != "package" or c.path not in gone)
     return replace(plan, changes=kept), out
 

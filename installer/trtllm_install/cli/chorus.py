@@ -1,6 +1,7 @@
 """Several who are told the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from trtllm_install.app.reporter import Live, Progress, Reporter
 from trtllm_install.model.findings import Finding
@@ -14,6 +15,17 @@ class Chorus:
         self._reporters = reporters
         self.plan: Plan | None = None  # the last one told
         self.profile_name: str | None = None
+        self._packages: set[str] = set()  # that were brought
+
+    @property
+    def carried_out(self) -> Plan | None:
+        """Return the plan without the packages that failed, where it went on without them."""
+        if self.plan is None:
+            return None
+        gone = (c for c in self.plan.packages if c.path not in self._packages)
+        left_out = {change.path for change in gone}
+        kept = tuple(c for c in self.plan.changes if c.kind != "package" or c.path not in left_out)
+        return replace(self.plan, changes=kept)
 
     def profile(self, name: str) -> None:
         """See Reporter.profile."""
@@ -54,6 +66,8 @@ class Chorus:
 
     def change(self, change: Change) -> None:
         """See Reporter.change."""
+        if change.kind == "package":
+            self._packages.add(change.path)
         for reporter in self._reporters:
             reporter.change(change)
 

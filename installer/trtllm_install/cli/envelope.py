@@ -1,7 +1,9 @@
 """What a verb answers with: one JSON document on stdout, or text for people."""
 
+import errno
 import json
 import os
+import stat
 import sys
 import time
 import traceback
@@ -156,8 +158,13 @@ class Envelope:
         except BrokenPipeError:  # `plan | head` has seen enough; the exit code still tells
             self._forget()
         except OSError as error:
-            self._refused = error
+            self._refused = None if self._is_hung_up(error) else error
             self._forget()
+
+    def _is_hung_up(self, error: OSError) -> bool:
+        """Tell whether this is a terminal that was closed, which no disk is."""
+        mode = os.fstat(self._out.fileno()).st_mode if self._out else 0
+        return error.errno == errno.EIO and stat.S_ISCHR(mode)
 
     def _forget(self) -> None:
         """Leave nothing for the interpreter to flush into a pipe that is closed."""

@@ -65,8 +65,8 @@ def told_install(tell: Chorus, envelope: Envelope, work: Callable[[], Installed]
         raise
     except (GateFailed, Interrupted) as ended:
         # Where it was not undone, whoever reads the answer must know.
-        if tell.plan and ended.installed:
-            envelope.add({"changed": tell.plan.count > 0, "changes": plan_values(tell.plan)})
+        if (plan := tell.carried_out) and ended.installed:
+            envelope.add({"changed": plan.count > 0, "changes": plan_values(plan)})
         raise
     plan, wanted = done.step.plan, done.judged.wanted.installation
     envelope.add(
