@@ -179,3 +179,18 @@ def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
             continue
         found += [f"{ids(path)}: {match.group()}" for match in FOREIGN.finditer(text)]
     assert found == []
+
+
+def test_hints_that_need_root_say_sudo() -> None:
+    """What is pasted from an error must not end in the next one; ``check`` and its like may."""
+    verbs = r"(start|stop|restart|logs|timeline|drain|undrain|keys|tls|rollback|uninstall|doctor)\b"
+    bare = [
+        f"{ids(module)}:{text.lineno}: {text.value}"
+        for module in MODULES
+        for call in ast.walk(parsed(module))
+        if isinstance(call, ast.keyword) and call.arg in {"hint", "remedy"}
+        for text in ast.walk(call.value)
+        if isinstance(text, ast.Constant)
+        and re.search(rf"(?<!sudo )\btrtllm-install {verbs}", str(text.value))
+    ]
+    assert bare == []

@@ -85,7 +85,7 @@ def _refuse_needed(host: Host, engine: Engine) -> None:
             hint=f"if it is yours to remove: sudo rm -r {engine.path}",
         )
     if pid := running_from(host, engine):
-        raise ConfigError(f"{deed}: process {pid} runs from it", hint="trtllm-install restart")
+        raise ConfigError(f"{deed}: process {pid} runs from it", hint="sudo trtllm-install restart")
 
 
 def _unknown(host: Host, version: str, verb: str) -> ConfigError:

@@ -92,5 +92,5 @@ def demand_proxy(host: Host, reporter: Reporter) -> None:
     if PROXY not in receipt.order:
         raise ConfigError(
             f"cannot ask for keys: profile {receipt.profile} has no proxy",
-            hint="trtllm-install --profile multi",
+            hint="sudo trtllm-install --profile multi",
         )

@@ -69,7 +69,7 @@ def given_keys(text: str, file: KeyFile) -> tuple[Key, ...]:
     if not keys:
         raise ConfigError(
             "cannot set the keys: none is given on standard input",
-            hint="trtllm-install keys remove NAME takes one away",
+            hint="sudo trtllm-install keys remove NAME takes one away",
         )
     return tuple(keys)
 

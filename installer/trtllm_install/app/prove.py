@@ -44,11 +44,11 @@ def prove(host: Host, installed: Receipt, reporter: Reporter) -> Iterator[Proof]
         await_proxy_health(host, base, own)
         key = local_key(host)
     for name, model in zip(own, installed.models, strict=False):
-        yield _proof(host, base, model, key, reporter, hint=f"trtllm-install logs {name}")
+        yield _proof(host, base, model, key, reporter, hint=f"sudo trtllm-install logs {name}")
     for model in installed.models[len(own) :]:
         # A peer may be down while this host is installed: its own gate has to say so.
         if _is_ready(host, base, model):
-            yield _proof(host, base, model, key, reporter, hint=f"trtllm-install logs {PROXY}")
+            yield _proof(host, base, model, key, reporter, hint=f"sudo trtllm-install logs {PROXY}")
         else:
             reporter.note(f"{model} was not tried: none of its peers serves it now")
 

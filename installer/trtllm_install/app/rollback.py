@@ -96,7 +96,7 @@ def _plan(host: Host, to: int | None) -> Step:
         raise ConfigError(
             f"cannot roll back to generation {target.number}: it is under {there}, "
             f"this host under {receipt.supervisor}",
-            hint="trtllm-install rollback --list",
+            hint="sudo trtllm-install rollback --list",
         )
     return plan_towards(
         host,

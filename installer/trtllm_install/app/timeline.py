@@ -27,7 +27,7 @@ def read_timeline(
         known = max(map(len, found), default=0)
         raise ConfigError(
             f"cannot show start {back}: {known} are recorded",
-            hint="trtllm-install timeline" if known else "sudo trtllm-install start",
+            hint="sudo trtllm-install timeline" if known else "sudo trtllm-install start",
         )
     return receipt, side_by_side(starts)
 

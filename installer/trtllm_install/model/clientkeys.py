@@ -54,7 +54,7 @@ def hash_key(name: str, key: str) -> ClientKey:
     if not NAME.fullmatch(name) or name == LOCAL:
         raise ConfigError(
             f"cannot name a key {name!r}: 1 to 63 of A-Z a-z 0-9 . _ -, and not {LOCAL}",
-            hint="trtllm-install keys add NAME",
+            hint="sudo trtllm-install keys add NAME",
         )
     return ClientKey(name=name, sha256=hashlib.sha256(key.encode()).hexdigest())
 

@@ -37,7 +37,7 @@ def accept_peer_key(name: str, key: str, where: str) -> PeerKey:
         raise ConfigError(
             f"cannot take the key of {where}: not a peer of A-Z a-z 0-9 - "
             "and a key of A-Z a-z 0-9 . _ ~ + / = -",
-            hint="trtllm-install drain --list names the peers",
+            hint="sudo trtllm-install drain --list names the peers",
         )
     return PeerKey(name=name, key=key)
 

@@ -53,7 +53,7 @@ def read_backends(host: Host) -> tuple[Backend, ...]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(
             "cannot read the status of the proxy: it is not what this version writes",
-            hint="trtllm-install restart proxy",
+            hint="sudo trtllm-install restart proxy",
         ) from error
 
 
@@ -68,11 +68,11 @@ def _ask(host: Host, method: str, path: str) -> bytes:
     if answer.status == _NOT_FOUND:
         raise ConfigError(
             f"cannot {method} {path}: the proxy has no such backend",
-            hint="trtllm-install drain --list",
+            hint="sudo trtllm-install drain --list",
         )
     if answer.status != _OK:
         raise HostError(
             f"cannot {method} {path}: the proxy answered {answer.status}",
-            hint="trtllm-install logs proxy",
+            hint="sudo trtllm-install logs proxy",
         )
     return answer.body

@@ -46,7 +46,7 @@ def read_traffic(host: Host) -> dict[str, Traffic]:
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise HostError(
             "cannot read the history of the proxy: it is not what this version writes",
-            hint="trtllm-install restart proxy",
+            hint="sudo trtllm-install restart proxy",
         ) from error
 
 
@@ -87,6 +87,6 @@ def _ask(host: Host, path: str) -> bytes:
     if answer.status != _OK:
         raise HostError(
             f"cannot get {path}: the proxy answered {answer.status}",
-            hint="trtllm-install logs proxy",
+            hint="sudo trtllm-install logs proxy",
         )
     return answer.body

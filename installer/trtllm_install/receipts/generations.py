@@ -50,7 +50,7 @@ def read_generation(host: Host, number: int) -> Generation:
     if raw is None:
         raise ConfigError(
             f"cannot find generation {number}: it is not kept",
-            hint="trtllm-install rollback --list",
+            hint="sudo trtllm-install rollback --list",
         )
     try:
         record = unseal(raw, (_SCHEMA,))
@@ -59,7 +59,7 @@ def read_generation(host: Host, number: int) -> Generation:
     except (UnusableRecord, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"cannot use {path}: {error}",
-            hint="take another: trtllm-install rollback --list",
+            hint="take another: sudo trtllm-install rollback --list",
         ) from error
 
 

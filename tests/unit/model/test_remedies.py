@@ -26,6 +26,10 @@ from trtllm_install.model.remedies import fix_lines
             "stop it where it was started (sudo kill 545), or give qwen another port",
             ["fix: stop it where it was started (sudo kill 545), or give qwen another port"],
         ),
+        (
+            "write these lines into /etc/trtllm/site.yaml, then run sudo trtllm-install",
+            ["fix: write these lines into /etc/trtllm/site.yaml, then run sudo trtllm-install"],
+        ),
     ],
 )
 def test_each_command_is_a_line(remedy: str, lines: list[str]) -> None:

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     verb = arguments.verb
     if not arguments.backends:
         raise ConfigError(
-            f"cannot {verb}: no backend was named", hint="trtllm-install drain --list"
+            f"cannot {verb}: no backend was named", hint="sudo trtllm-install drain --list"
         )
     with waiting(arguments, envelope) as tell:
         done = set_draining(

@@ -12,6 +12,7 @@ from trtllm_install.cli.present import finding_values
 from trtllm_install.cli.values import absolute
 from trtllm_install.cli.wiring import HOST, working
 from trtllm_install.model.errors import ExitCode
+from trtllm_install.receipts.store import read_receipt
 
 
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
@@ -48,7 +49,8 @@ def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     for line in engine_lines([engine], None):
         envelope.say(line)
     if not engine.current:
-        envelope.say(f"use it: sudo trtllm-install engine use {engine.version}")
+        first = "engine use" if read_receipt(HOST) else "--profile multi --engine"
+        envelope.say(f"use it: sudo trtllm-install {first} {engine.version}")
     return ExitCode.DONE
 
 

@@ -15,7 +15,9 @@ from trtllm_install.render.timeline_svg import render_timeline
 def run(arguments: argparse.Namespace, envelope: Envelope) -> ExitCode:
     """Show a start of each service phase by phase, and draw it where a file is named."""
     if arguments.back < 1:
-        raise ConfigError("cannot show start 0: 1 is the last one", hint="trtllm-install timeline")
+        raise ConfigError(
+            "cannot show start 0: 1 is the last one", hint="sudo trtllm-install timeline"
+        )
     receipt, starts = read_timeline(HOST, arguments.services, back=arguments.back)
     envelope.add({"profile": receipt.profile, "timeline": timeline_values(starts)})
     begun = moment(min(start.started_at for start in starts))

@@ -66,4 +66,4 @@ def _ask(going: Going) -> None:
     for line in _lines(going):
         print(line, file=sys.stderr)  # noqa: T201
     if not is_agreed("Remove all of this?"):
-        raise ConfigError("not purged: you did not say yes", hint="trtllm-install uninstall")
+        raise ConfigError("not purged: you did not say yes", hint="sudo trtllm-install uninstall")
