@@ -20,6 +20,7 @@ from trtllm_install.model.states import BACKOFF, FAILED, MEANING, SERVING
 
 _WIDEST_STATE = max(len(state) for state in MEANING)
 _ELAPSED = len("3600 s")
+_WIDE = 60  # columns, below which the status would be two letters
 
 
 class LiveReporter(PlainReporter):
@@ -88,17 +89,20 @@ class LiveReporter(PlainReporter):
         table = Table(
             box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False, expand=True
         )
-        table.add_column(width=6, justify="right")
-        # The status gives way on a narrow terminal, never the name or the state.
-        for width in (max(len(live.name) for live in services), _WIDEST_STATE, _ELAPSED):
+        is_wide = self._console.width >= _WIDE
+        table.add_column(width=6 if is_wide else 1, justify="right")
+        # The seconds give way on a narrow terminal, then the status: never name or state.
+        widths = (max(len(live.name) for live in services), _WIDEST_STATE)
+        for width in (*widths, _ELAPSED) if is_wide else widths:
             table.add_column(width=width, no_wrap=True)
         table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
         for live in services:
+            elapsed = f"{self._elapsed(live):.0f} s"
             table.add_row(
                 self._mark(live),
                 Text(live.name),
                 Text(live.state, style=_style(live.state)),
-                f"{self._elapsed(live):.0f} s",
+                *([elapsed] if is_wide else []),
                 Text(live.status, style="dim"),
             )
         return Group(table)
