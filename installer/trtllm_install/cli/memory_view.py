@@ -125,7 +125,7 @@ def _verdict(plan: MemoryPlan) -> Iterator[str]:
     if plan.pinned:
         yield "Pinned: the same shares in every start order (--unpin-memory takes it back)"
     elif plan.caps:
-        yield "The same shares in every start order: trtllm-install install --pin-memory"
+        yield "The same shares in every start order: sudo trtllm-install --pin-memory"
         yield "   max_tokens " + ", ".join(f"{c.instance} {c.max_tokens:,}" for c in plan.caps)
         if not plan.sound:
             fractions = ", ".join(f"{name} {part:g}" for name, part in plan.fractions)
