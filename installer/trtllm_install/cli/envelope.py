@@ -163,8 +163,9 @@ class Envelope:
 
     def _is_hung_up(self, error: OSError) -> bool:
         """Tell whether this is a terminal that was closed, which no disk is."""
-        mode = os.fstat(self._out.fileno()).st_mode if self._out else 0
-        return error.errno == errno.EIO and stat.S_ISCHR(mode)
+        if error.errno != errno.EIO or self._out is None:
+            return False
+        return stat.S_ISCHR(os.fstat(self._out.fileno()).st_mode)
 
     def _forget(self) -> None:
         """Leave nothing for the interpreter to flush into a pipe that is closed."""
