@@ -175,11 +175,13 @@ passed() {
 
 milliseconds() { "$environment/bin/python" -c 'import time; print(time.monotonic_ns() // 1000000)'; }
 
-# start_shard NUMBER ARGUMENT...: every so many-th file of the unit tests.
+# start_shard NUMBER ARGUMENT...: every so many-th file of the unit tests, the largest first,
+# so that each has about as much to do.
 start_shard() {
   number=$1
   shift
-  files=$(find tests/unit -name 'test_*.py' | sort | awk -v n="$cores" -v k="$number" 'NR % n == k')
+  files=$(find tests/unit -name 'test_*.py' -printf '%s %p\n' | sort -nr |
+    awk -v n="$cores" -v k="$number" 'NR % n == k { print $2 }')
   # shellcheck disable=SC2086  # names of test files are words
   "$environment/bin/python" -m pytest --quiet $files "$@" >"$log.$number" 2>&1 &
 }

@@ -148,16 +148,19 @@ class FakeTree:
 
     def look(self, path: str) -> Entry | None:
         """Return what is at the path itself."""
-        clean = normal(path)
-        parent = self._follow(posixpath.dirname(clean), "look at")
-        real = clean if clean == "/" else posixpath.join(parent, posixpath.basename(clean))
+        _, real = self._split(path, "look at")
         node = self._node(real, "look at")
         if node is None:
             return None
-        same = {
-            k: getattr(node, k) for k in ("kind", "mode", "owner", "group", "mtime_ns", "target")
-        }
-        return Entry(size=node.length, **same)
+        return Entry(
+            kind=node.kind,
+            mode=node.mode,
+            owner=node.owner,
+            group=node.group,
+            size=node.length,
+            mtime_ns=node.mtime_ns,
+            target=node.target,
+        )
 
     def resolve(self, path: str) -> str:
         """Return the path with links followed; a loop is returned as it stands (realpath)."""
@@ -319,12 +322,17 @@ class FakeTree:
 
     def _place(self, path: str, *, lenient: bool = False) -> str:
         """Return where a change lands: links above the path followed, itself not."""
-        clean = normal(path)
-        parent = self._follow(posixpath.dirname(clean), "change")
+        parent, real = self._split(path, "change")
         node = self.nodes.get(parent)
         if not lenient and (node is None or node.kind != "directory"):
             raise _refused("change", path, f"no folder {parent}")
-        return posixpath.join(parent, posixpath.basename(clean))
+        return real
+
+    def _split(self, path: str, verb: str) -> tuple[str, str]:
+        """Return the folder with links followed, and the path in it, itself not followed."""
+        above, _, name = normal(path).rpartition("/")
+        parent = self._follow(above or "/", verb)
+        return parent, f"{parent.rstrip('/')}/{name}"
 
     def _node(self, real: str, verb: str) -> Node | None:
         for path in self._forbidden:

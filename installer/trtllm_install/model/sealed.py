@@ -48,5 +48,5 @@ def _checksum(record: Mapping[str, object]) -> str:
     return sha256(_text(record).encode()).hexdigest()
 
 
-def _text(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
+# Made once: a transaction writes and reads some thousand values.
+_text = json.JSONEncoder(sort_keys=True).encode

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from json import dumps
 from typing import Any
@@ -109,9 +109,8 @@ def _removal(host: Host, path: str) -> Change:
 
 
 def _tree(desired: Desired) -> dict[str, object]:
-    record = asdict(desired)
-    record["files"] = [{**asdict(file), "content": _text(file.content)} for file in desired.files]
-    return record
+    files = [{**asdict(file), "content": _text(file.content)} for file in desired.files]
+    return {**asdict(replace(desired, files=())), "files": files}
 
 
 def _text(content: bytes) -> Mapping[str, str]:
