@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fakes.nginx_rig import connect
@@ -20,6 +21,7 @@ class Traffic:
 
     port: int
     model: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,22 +37,32 @@ class Traffic:
         for thread in threads:
             thread.join()
 
+    def run_until(self, ended: threading.Event) -> None:
+        """Ask as one client until ``ended`` is set."""
+        connection = connect(self.port, timeout=60)
+        while not ended.is_set():
+            self._count(connection)
+        connection.close()
+
     def _client(self, requests: int) -> None:
         connection = connect(self.port, timeout=60)
         for _ in range(requests):
-            with self._lock:
-                number = next(self._ids)
-            outcome = self._ask(connection, number)
-            with self._lock:
-                self.outcomes[outcome] += 1
+            self._count(connection)
         connection.close()
+
+    def _count(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            number = next(self._ids)
+        outcome = self._ask(connection, number)
+        with self._lock:
+            self.outcomes[outcome] += 1
 
     def _ask(self, connection: http.client.HTTPConnection, number: int) -> str:
         body = json.dumps({"model": self.model, "number": number})
         for again in range(3):
             kept = connection.sock is not None
             try:
-                connection.request("POST", "/v1/chat/completions", body)
+                connection.request("POST", "/v1/chat/completions", body, self.headers)
                 response = connection.getresponse()
                 response.read()
             except CLOSED:
