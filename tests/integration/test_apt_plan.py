@@ -10,6 +10,7 @@ import pytest
 
 from lab import images, roots
 from lab.manifest import assert_same, manifest_of
+from lab.repository import INDEX, REFRESH
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -46,15 +47,8 @@ pack foreign 1 i386 "Section: misc"
 pack old 4.2 amd64 "Section: misc"
 pack old_i386 4.2 i386 "Conflicts: old"
 pack late 5.1 amd64 "Section: misc"
-cd /repository
-for file in *.deb; do
-    dpkg-deb --field "$file"
-    printf 'Filename: ./%s\\nSize: %s\\n' "$file" "$(stat --format=%s "$file")"
-    printf 'SHA256: %s\\n\\n' "$(sha256sum "$file" | cut --delimiter=' ' --fields=1)"
-done >Packages
-echo "deb [trusted=yes] file:/repository ./" >/etc/apt/sources.list.d/ours.list
-apt-get update --option APT::Get::List-Cleanup=0 --option APT::Sandbox::User=root \\
-    --option Dir::Etc::SourceList=/etc/apt/sources.list.d/ours.list --option Dir::Etc::SourceParts=-
+"""
+READY = """
 dpkg --add-architecture i386
 dpkg --install here_2.deb
 """
@@ -71,7 +65,7 @@ def host_of() -> Iterator[Callable[[images.Release], roots.PlainRoot]]:
         @cache
         def begun(release: images.Release) -> roots.PlainRoot:
             root = stack.enter_context(roots.PlainRoot(release, bare=True))
-            root.check("sh", "-c", PACKAGES)
+            root.check("sh", "-c", PACKAGES + INDEX + REFRESH + READY)
             return root
 
         yield begun

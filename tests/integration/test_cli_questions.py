@@ -13,19 +13,18 @@ import pytest
 
 from fakes.heard import Heard
 from fakes.image_tree import image_tree
-from lab import checkout
+from lab import checkout, needs
 from trtllm_install.app.install import install
 from trtllm_install.app.options import Options
 from trtllm_install.host.image import ImageHost
 from trtllm_install.model import layout
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="files get the owners of the image")
 
 PROGRAM = "import sys; from trtllm_install.cli.main import main; sys.exit(main())"
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    needs.require_root()  # files get the owners of the image
     made = image_tree(tmp_path_factory.mktemp("question") / "image")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", lambda _: None)  # no power is cut here, and it takes seconds

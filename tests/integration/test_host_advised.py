@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab import images, roots
+from lab.repository import INDEX, REFRESH
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 STAGED = True
@@ -14,10 +15,6 @@ STAGED = True
 TOOL = "trtllm-install"
 OURS = {"libours", "openmpi-bin"}
 REAL = ("--profile", "multi", "--weights-dir", "/srv/weights", "--init", "supervisord")
-REFRESH = """
-apt-get update --option APT::Get::List-Cleanup=0 --option APT::Sandbox::User=root \\
-    --option Dir::Etc::SourceList=/etc/apt/sources.list.d/ours.list --option Dir::Etc::SourceParts=-
-"""
 # A host without GPU, weights and engine.
 ACCEPTED = ("driver-missing", "weights-missing", "engine-missing")
 ACCEPTING = [word for code in ACCEPTED for word in ("--accept", code)]
@@ -43,13 +40,6 @@ printf '#!/bin/sh\\necho mpirun "(Open MPI)" 4.9.0\\n' >/tmp/openmpi-bin/usr/bin
 chmod 0755 /tmp/openmpi-bin/usr/bin/mpirun
 pack openmpi-bin "$(dpkg --print-architecture)" "Depends: libours"
 pack libours all "Section: libs"
-cd /repository
-for file in *.deb; do
-    dpkg-deb --field "$file"
-    printf 'Filename: ./%s\\nSize: %s\\n' "$file" "$(stat --format=%s "$file")"
-    printf 'SHA256: %s\\n\\n' "$(sha256sum "$file" | cut --delimiter=' ' --fields=1)"
-done >Packages
-echo "deb [trusted=yes] file:/repository ./" >/etc/apt/sources.list.d/ours.list
 cat >/etc/apt/preferences.d/ours <<'END'
 Package: openmpi-bin
 Pin: version 4.9
@@ -66,7 +56,7 @@ chmod 0755 /usr/bin/apt-get
 @pytest.fixture(scope="module")
 def host() -> Iterator[roots.PlainRoot]:
     with roots.PlainRoot(images.DEBIAN_12, bare=True) as root:
-        root.check("sh", "-c", REPOSITORY + REFRESH)
+        root.check("sh", "-c", REPOSITORY + INDEX + REFRESH)
         ended = root.bootstrap("--version")
         assert ended.returncode == 0, ended.stderr
         root.check("touch", "/srv/broken")

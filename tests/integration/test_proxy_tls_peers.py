@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import socket
 import ssl
@@ -18,6 +17,7 @@ import pytest
 from fakes.authority import Authority, TlsBackend
 from fakes.nginx_rig import QWEN, Backend, Handler, Rig, connect, eventually, free_port, running
 from fakes.traffic import Traffic
+from lab import needs
 from trtllm_install.model.installation import Tls
 
 OUTSIDE: Final = "127.0.0.2"  # an address of this machine at which a proxy speaks TLS
@@ -110,8 +110,8 @@ def test_a_chat_goes_by_tls_and_shows_our_key_there(front: Rig, host: Rig) -> No
         assert plain.recv(100).startswith(b"HTTP/1.1 400"), "it speaks TLS alone"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen to every packet")
 def test_who_listens_on_the_way_hears_no_key(front: Rig) -> None:
+    needs.require_root()  # to listen to every packet
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS)) as way:
         way.bind(("lo", 0))
         way.setblocking(False)
