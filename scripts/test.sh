@@ -175,13 +175,14 @@ passed() {
 
 milliseconds() { "$environment/bin/python" -c 'import time; print(time.monotonic_ns() // 1000000)'; }
 
-# start_shard NUMBER ARGUMENT...: every so many-th file of the unit tests, the largest first,
-# so that each has about as much to do.
+# start_shard NUMBER ARGUMENT...: its part of the unit tests' files. Each folder is dealt out by
+# size and to and fro, so that each shard has about as much to do.
 start_shard() {
   number=$1
   shift
-  files=$(find tests/unit -name 'test_*.py' -printf '%s %p\n' | sort -nr |
-    awk -v n="$cores" -v k="$number" 'NR % n == k { print $2 }')
+  files=$(find tests/unit -name 'test_*.py' -printf '%h %s %p\n' | sort -k 1,1 -k 2,2nr |
+    awk -v n="$cores" -v k="$number" '
+      { m = (NR - 1) % (2 * n); if ((m < n ? m : 2 * n - 1 - m) == k) print $3 }')
   # shellcheck disable=SC2086  # names of test files are words
   "$environment/bin/python" -m pytest --quiet $files "$@" >"$log.$number" 2>&1 &
 }
